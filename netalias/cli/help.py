@@ -161,17 +161,17 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   -V, --version                    print the version
 
 Exit status
-  0  done
-  1  usage or syntax
-  2  the kernel refused, or the state of the system does not allow it
-  3  check: there are differences; doctor: there are faults, more than hints; lookup: no alias owns
-     the address
-  4  not permitted: CAP_NET_ADMIN is needed
-  5  reconcile: after the changes the kernel still differs from the files
-  6  another host has the address
-  70 a bug in netalias
-  75 another netalias holds the lock
-  130 interrupted (SIGINT); SIGTERM and SIGHUP undo what was begun, and then end the process
+  0    done
+  1    usage or syntax
+  2    the kernel refused, or the state of the system does not allow it
+  3    check: there are differences; doctor: there are faults, more than hints; lookup: no alias
+       owns the address
+  4    not permitted: CAP_NET_ADMIN is needed
+  5    reconcile: after the changes the kernel still differs from the files
+  6    another host has the address
+  70   a bug in netalias
+  75   another netalias holds the lock
+  130  interrupted (SIGINT); SIGTERM and SIGHUP undo what was begun, and then end the process
 """
 
 VERBS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from netalias.cli import help
@@ -15,6 +17,14 @@ def test_a_help_text_is_eighty_columns_wide(verb: str) -> None:
     assert max(map(len, text.split("\n"))) <= WIDTH
     assert text.split() == (help.VERBS[verb] if verb else help.MAIN).split()
     assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("verb", ["", *help.VERBS])
+def test_each_usage_and_each_exit_status_begins_a_line(verb: str) -> None:
+    """None of them is filled into the paragraph of the one before."""
+    source = help.VERBS[verb] if verb else help.MAIN
+    first = r"^(netalias \[OPTION\]\.\.\.|  \d+ |  NAME )"
+    assert re.findall(first, help.text(verb), re.M) == re.findall(first, source, re.M)
 
 
 def test_a_description_goes_on_in_its_column() -> None:
