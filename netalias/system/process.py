@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _signal import pidfd_send_signal
+
 
 def owner(pid: int) -> int:
     """The real user ID of a process; -1 for a dead or invisible one.
@@ -27,3 +29,14 @@ def started(pid: int) -> str:
     except OSError:
         return ""
     return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def tell(pidfd: int, number: int) -> None:
+    """Send a signal to the process behind a descriptor (pidfd_open(2)), if there still is one.
+
+    Where SIGCHLD is ignored, the kernel forgets a child before anybody has read of its end.
+    """
+    try:
+        pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        pass  # the descriptor is readable, which tells of the end

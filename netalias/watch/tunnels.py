@@ -19,6 +19,7 @@ from netalias.runtime import asked as requests
 from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
+from netalias.system.process import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Tunnels:
             return
         for one in self._carried.values():
             if one.pidfd >= 0:  # all at once, before each is waited for
-                signal.pidfd_send_signal(one.pidfd, signal.SIGTERM)
+                tell(one.pidfd, signal.SIGTERM)
         for one in self._carried.values():
             self._end(one)
         if self._carried:
@@ -447,7 +448,7 @@ class Tunnels:
         """End the data plane of a tunnel."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if one.pidfd >= 0:
-                signal.pidfd_send_signal(one.pidfd, number)
+                tell(one.pidfd, number)
                 waiting = poll()
                 waiting.register(one.pidfd, POLLIN)
                 if waiting.poll(int(END * 1000)):

@@ -226,6 +226,23 @@ def test_a_killed_data_plane_is_replaced_at_once(stage: Stage) -> None:
     assert stage.kernel.snapshot().device("vif0") == before
 
 
+@pytest.mark.parametrize("closed", [True, False], ids=["the watcher ends", "the lines go"])
+def test_a_data_plane_may_have_ended_already(stage: Stage, closed: bool) -> None:
+    """The service manager ends all processes of a service at once, and the kernel reaps those whose
+    parent ignores SIGCHLD: the rest is put away all the same."""
+    stage.load(LINE + "\nvif1 198.51.100.8/24 to 203.0.113.10 carriage udp:7778")
+    for pid in stage.pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    stage.pids.clear()
+    if closed:
+        stage.tunnels.close()
+    else:
+        stage.load("")
+    assert (stage.devices, stage.rules, tunnels.carried(stage.folder)) == (["lo"], [], [])
+    assert stage.said() == []
+
+
 def test_what_cannot_be_opened_is_told_once_and_tried_again(stage: Stage) -> None:
     """The record has the reason, for whoever asked by hand."""
     stage.refusal = errors.AlreadyExists("vif0: there is a device of this name")
