@@ -19,6 +19,7 @@ from netalias.links.link import PASSING, Link
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from netalias.links.state import LinkState
 
@@ -121,10 +122,9 @@ class DatagramLink(Link):
         """Whether a packet is that of the peer, which the first one that greets becomes."""
         if self.state.peer:
             return source == self.state.peer
-        if not self._greets(packet):
+        if not (self._greets(packet) and self._found(source)):
             return False
         self.state.peer = source
-        self._found(source)
         return True
 
     def _put(self, train: list[Buffer]) -> None:
@@ -135,8 +135,9 @@ class DatagramLink(Link):
         """The next packets of one source, empty ones for something else. Raises OSError."""
         raise NotImplementedError
 
-    def _found(self, source: tuple[str, int]) -> None:
-        """The peer is known from now on."""
+    def _found(self, source: tuple[str, int]) -> bool:
+        """Whether this can be the peer from now on."""
+        return True
 
     def _refused(self, error: OSError) -> None:
         if error.errno in GONE:
@@ -168,6 +169,8 @@ class UdpLink(DatagramLink):
     ) -> None:
         super().__init__(open_socket, state, carrier=carrier, greets=greets)
         self._room = memoryview(bytearray(LONGEST))
+        self._source: Any = ()
+        """The last sender, with the scope of an IPv6 address (ipv6(7))."""
         self._segments = True
         try:
             open_socket.setsockopt(SOL_UDP, UDP_GRO, 1)
@@ -206,19 +209,21 @@ class UdpLink(DatagramLink):
                 self.socket.send(packet)
 
     def _take(self) -> tuple[list[bytes], tuple[str, int]]:
-        size, control, _, source = self.socket.recvmsg_into([self._room], CONTROL)
-        step = size
+        size, control, _, self._source = self.socket.recvmsg_into([self._room], CONTROL)
+        step, source = size, (self._source[0], self._source[1])
         for level, kind, data in control:
             if (level, kind) == (SOL_UDP, UDP_GRO):
                 step = int.from_bytes(data, byteorder)
         room = self._room
-        return [bytes(room[at : min(at + step, size)]) for at in range(0, size, step or 1)], source[
-            :2
-        ]
+        return [bytes(room[at : min(at + step, size)]) for at in range(0, size, step or 1)], source
 
-    def _found(self, source: tuple[str, int]) -> None:
-        self.socket.connect(source)
+    def _found(self, source: tuple[str, int]) -> bool:
+        try:
+            self.socket.connect(self._source)
+        except OSError:
+            return False  # no way leads there: the source is made up
         self.state.name = socket_name(UDP, *source)
+        return True
 
 
 LENGTH = 2

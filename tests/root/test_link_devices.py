@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import socket
+import struct
 import sys
 import termios
 import threading
@@ -13,13 +14,14 @@ from fcntl import ioctl
 from select import poll
 
 import pytest
-from support import Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
 
 from netalias import errors
 from netalias.links.link import Link
 from netalias.links.opening import Opening, opened
 from netalias.links.state import restored
 from netalias.links.stream import SIOCOUTQNSD, UNSENT
+from netalias.packets import ip
 
 PACKETS = [b"\x45" + bytes([n]) * 99 for n in range(9)] + [b"~}" * 700]
 
@@ -131,6 +133,37 @@ def test_a_name_is_looked_up_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     answer.set()
     (ours,) = finished(waiting)
     assert ours.state.name == "127.0.0.1:7/udp"
+
+
+def test_udp_from_where_no_way_leads() -> None:
+    """A source that is made up is nobody's: the one that waits goes on to wait."""
+    (its,) = finished(opened("0.0.0.0:7777/udp"))
+    (ours,) = finished(opened("127.0.0.1:7777/udp"))
+    forged = struct.pack("!4H", 9, 7777, 8 + 5, 0) + b"hello"
+    addresses = [socket.inet_aton(one) for one in ("198.51.100.9", "127.0.0.1")]
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(ip.ipv4(*addresses, socket.IPPROTO_UDP, forged), ("127.0.0.1", 0))
+    ours.send([b"hello"])
+    assert received(its, 1) == [b"hello"]
+    assert its.state.counters["in_dropped"] == 1
+    assert its.send([b"answer"]) == 1
+    assert received(ours, 1) == [b"answer"]
+    for one in (ours, its):
+        one.close()
+
+
+def test_udp_of_a_link_local_peer(netns: Namespace) -> None:
+    """Its address means something on one network device only."""
+    netns.ip("addr add fe80::9/64 dev lo nodad")
+    (its,) = finished(opened("*:7777/udp"))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(PATIENCE * SLOW)
+        peer.connect(("fe80::9", 7777, 0, socket.if_nametoindex("lo")))
+        peer.send(b"hello")
+        assert received(its, 1) == [b"hello"]
+        assert its.send([b"answer"]) == 1
+        assert peer.recv(9) == b"answer"
+    its.close()
 
 
 def test_udp_and_the_first_that_greets() -> None:
