@@ -21,7 +21,7 @@ The addresses of one device, IPv4 and IPv6, as a list in which each address stan
   delete ADDRESS              remove an address; rm is the same
   delete! ADDRESS             it need not be there; rm! is the same
   clear [inet | inet6]        remove what add and address keeping have left
-  keep kernel | keep off      keep what others take away, for the sockets that are bound to it
+  keep kernel | user | off    keep what others take away, for the sockets that are bound to it
   name NEW                    rename the device
   description TEXT            describe the device, with '' no more
   help [COMMAND]              print this text, or the line of a command

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SOURCE, DESTINATION = 0, 1
 _ADDRESS_AT = {4: (12, 16), 6: (8, 24)}
-"""Where both addresses begin in a header of IP, by its version."""
+"""The places of both addresses in a header of IP, by its version."""
 _IPV4_SUM = 10
 ICMP_HEADER = 8
 """A header of ICMP, before what an error quotes."""
@@ -40,7 +40,7 @@ _PORT_AT = {
     IPPROTO_ICMP: (IDENTIFIER, IDENTIFIER),
     IPPROTO_ICMPV6: (IDENTIFIER, IDENTIFIER),
 }
-"""Where both ports begin in a payload; an identifier is that of this host, whoever sends it."""
+"""The places of both ports in a payload; an identifier is that of this host, whoever sends it."""
 _SUM_AT = {IPPROTO_TCP: 16, IPPROTO_UDP: 6, IPPROTO_ICMP: _ICMP_SUM, IPPROTO_ICMPV6: _ICMP_SUM}
 
 

@@ -62,7 +62,7 @@ _USUAL = (IPPROTO_TCP, IPPROTO_UDP)
 _FLAGS = 13
 """The place of the flags in a header of TCP."""
 _LEAST = {IPPROTO_TCP: 18, IPPROTO_UDP: 8, IPPROTO_ICMP: 8, IPPROTO_ICMPV6: 8}
-"""What a payload has to have for a translation."""
+"""Bytes that a payload has to have for a translation."""
 
 
 class Side:

@@ -26,7 +26,7 @@ def read(directory: str, cookie: int) -> dict[str, str]:
 
 
 def key_of(line: str) -> str:
-    """What no two lines have in common: the device, the prefixes of a relay."""
+    """The words that no two lines have in common: the device, the prefixes of a relay."""
     words = line.split(" ")
     return words[words[0] == "relay" and len(words) > 1]
 

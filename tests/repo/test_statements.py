@@ -74,7 +74,6 @@ IFACE = Series(
     "statements_iface.txt",
     {"Addresses of a device": range(1, 19)},
     {
-        14: "address keeping in user space",
         17: "address keeping",
     },
 )

@@ -333,6 +333,7 @@ LIVES = [
 
 @pytest.mark.parametrize(("name", "segments", "life"), LIVES, ids=[one[0] for one in LIVES])
 def test_idle_flows_end(stage, name, segments, life):
+    """A-14: the times of libalias."""
     if not segments:
         stage.out(IP(src=OLD, dst=PEER) / UDP(sport=9, dport=80) / bytes(16))
     for text in segments:
@@ -349,6 +350,7 @@ def test_idle_flows_end(stage, name, segments, life):
 
 
 def test_the_next_change_decides_anew(stage):
+    """A-14: a change of the address forgets the flows."""
     first = stage.out(IP(src=OLD, dst=PEER) / UDP(sport=9, dport=80) / bytes(16))
     stage.renegotiate("10.0.0.3", OLD, NEW)
     second = stage.out(IP(src=OLD, dst=PEER) / UDP(sport=9, dport=80) / bytes(16))
