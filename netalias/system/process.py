@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _signal import pidfd_send_signal
+from _signal import pidfd_send_signal  # type: ignore[import-not-found]  # signal loads enum
 
 
 def owner(pid: int) -> int:

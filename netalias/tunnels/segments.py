@@ -202,8 +202,8 @@ class _Layout:
             self.uncounted = IPV6_HEADER
             self.kind = GSO_TCPV6
         self.source = 2 * self.destination - self.end
-        """The places of the addresses; ``destination`` is the second, ``uncounted`` the bytes of the
-        header that its field of the length does not count."""
+        """The places of the addresses; ``destination`` is the second, ``uncounted`` the bytes of
+        the header that its field of the length does not count."""
 
 
 _LAYOUTS = {
