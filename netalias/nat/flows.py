@@ -39,6 +39,8 @@ TCP_OPENING, TCP_OPEN, TCP_CLOSING, TCP_CLOSED = 300.0, 86400.0, 90.0, 10.0
 
 SWEEP = 10.0
 """Seconds between two searches for flows that have ended."""
+SWEEP_FULL = 1.0
+"""The same while there is no room for another one: a search takes as long as many packets."""
 
 
 class Turn:
@@ -104,14 +106,17 @@ class Flows:
         self.inside: dict[bytes, Flow] = {}
         self.outside: dict[bytes, Flow] = {}
         self.limit = limit
-        self._swept = 0.0
+        self._swept = float("-inf")
 
     def add(self, inside: bytes, alias: bytes, now: float) -> Flow | None:
         """A new flow that the peer sees as *alias*, with its own port if that is free.
 
         None if no port is free, or if there are as many flows as there may be.
         """
-        self.sweep(now, full=len(self.inside) >= self.limit)
+        if len(self.inside) >= self.limit:
+            self.sweep(now, SWEEP_FULL)
+        else:
+            self.sweep(now)
         if len(self.inside) >= self.limit:
             return None
         size = (len(inside) - 5) // 2
@@ -137,9 +142,15 @@ class Flows:
                 return port
         return None
 
-    def sweep(self, now: float, full: bool = False) -> None:
-        """Forget the flows that have ended; once in a while, or now with *full*."""
-        if not full and now < self._swept + SWEEP:
+    @property
+    def crowded(self) -> bool:
+        """Whether what is left is for the programs of this host: anybody can connect to it from
+        sources that are made up, and each of these flows lives for minutes."""
+        return len(self.inside) >= self.limit // 2
+
+    def sweep(self, now: float, pause: float = SWEEP) -> None:
+        """Forget the flows that have ended, *pause* seconds after the last time at the earliest."""
+        if now < self._swept + pause:
             return
         self._swept = now
         for flow in [one for one in self.inside.values() if one.last + one.life <= now]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from netalias.errors import PacketError
 from netalias.model import AF_INET, AF_INET6
 from netalias.nat import NONE
-from netalias.nat.flows import ACK, ENDING, LIMIT, SYN, Flow, Flows
+from netalias.nat.flows import ACK, ENDING, LIMIT, SWEEP_FULL, SYN, Flow, Flows
 from netalias.nat.rewriting import (
     DESTINATION,
     SOURCE,
@@ -134,7 +134,7 @@ class Translator:
         found: dict[bytes, int] = {}
         now = self._clock()
         for side in self._sides.values():
-            side.flows.sweep(now, full=True)
+            side.flows.sweep(now, 0.0)
             for flow in side.flows.inside.values():
                 if flow.address in side.old:
                     found[flow.address] = found.get(flow.address, 0) + 1
@@ -249,7 +249,7 @@ class Translator:
             return self._error_in(side, packet, head)
         flow = self._asked(side, packet, head, now)
         if flow is None:
-            return DENIED if self._deny else PASSED
+            return self._unasked(side, packet, head)
         self._go_on(side, flow, packet, head, outward=False)
         if head.fragment:
             self._release(side, _fragment(packet, head), flow, now)
@@ -264,11 +264,24 @@ class Translator:
         it: that begins a flow too. A datagram does not, since it may be a late answer.
         """
         key = _key(packet, head, outward=False)
-        begins = _begins(packet, head)
-        if begins and head.destination in side.old and not self._deny:
-            inside = answer_key(key)
-            return side.flows.inside.get(inside) or side.flows.add(inside, head.destination, now)
-        return None if begins else side.flows.outside.get(key)
+        if not _begins(packet, head):
+            return side.flows.outside.get(key)
+        if head.destination not in side.old or self._deny:
+            return None
+        inside = answer_key(key)
+        found = side.flows.inside.get(inside)
+        if found is None and side.flows.crowded:
+            side.flows.sweep(now, SWEEP_FULL)
+        if found is not None or side.flows.crowded:
+            return found
+        return side.flows.add(inside, head.destination, now)
+
+    def _unasked(self, side: Side, packet: memoryview, head: Head) -> str:
+        """The answer about a packet from outside that belongs to no flow."""
+        if self._deny:
+            return DENIED
+        # Nobody would know that its answer is to leave from the former address.
+        return FULL if head.destination in side.old and _begins(packet, head) else PASSED
 
     def _later(self, side: Side, packet: memoryview, head: Head, now: float) -> str:
         """A fragment but the first: it goes where that has gone, or waits for it."""

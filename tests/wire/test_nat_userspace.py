@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netalias.model import AF_INET, AF_INET6
 from netalias.nat import Translation
-from netalias.nat.flows import IDLE, TCP_CLOSED, TCP_OPEN, TCP_OPENING
+from netalias.nat.flows import IDLE, TCP_CLOSED, TCP_OPEN, TCP_OPENING, Flows
 from netalias.nat.userspace import (
     DENIED,
     FULL,
@@ -409,6 +409,40 @@ def test_there_is_an_end_of_flows():
     stage.out(more, said=FULL)
     stage.clock.now += IDLE + 1
     assert stage.out(more).src == NEW
+
+
+def test_who_connects_leaves_room_for_the_programs_of_this_host():
+    """A flood from sources that are made up takes half of the flows, and not for ever."""
+    stage = Stage(limit=10)
+    stage.renegotiate(NEW, OLD)
+    flood = [IP(src=f"203.0.113.{n}", dst=OLD) / TCP(sport=7, dport=22) for n in range(1, 21)]
+    for number, one in enumerate(flood):
+        stage.back(one, said=PASSED if number < 5 else FULL)
+    for port in range(1, 6):
+        assert stage.out(IP(src=OLD, dst=PEER) / TCP(sport=port, dport=80)).src == NEW
+    stage.out(IP(src=OLD, dst=PEER) / TCP(sport=6, dport=80), said=FULL)
+    stage.clock.now += TCP_OPENING + 1
+    assert stage.back(flood[-1]).dst == OLD
+    assert stage.out(IP(src=OLD, dst=PEER) / TCP(sport=6, dport=80)).src == NEW
+
+
+def test_no_packet_of_a_flood_costs_a_search():
+    """While there is no room, flows that have ended are looked for once a second."""
+    flows = Flows(2)
+    searched = []
+
+    class Counted(dict):
+        def values(self):
+            searched.append(1)
+            return super().values()
+
+    flows.inside = Counted()
+    keys = [b"\x11" + bytes(8) + bytes([0, n]) + b"\0\x50" for n in range(1, 40)]
+    for key in keys:
+        flows.add(key, bytes(4), 1000.0)
+    assert (len(flows.inside), len(searched)) == (2, 1)
+    flows.add(keys[-1], bytes(4), 1001.0)
+    assert len(searched) == 2
 
 
 @pytest.mark.parametrize("cut", [0, 1, 19, 20, 24, 27])
