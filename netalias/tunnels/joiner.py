@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _bisect import bisect_right
+
 from netalias.tunnels import hello
 from netalias.tunnels.frames import (
     CACHED,
@@ -59,19 +61,21 @@ class Joiner:
         writes: list[Write] = []
         offset = 0
         while offset < length:
+            bound = _next(ends, offset, length)
             try:
                 if view[offset] in SLICES:
-                    write, offset = self._run(view, offset, length)
+                    write, offset = self._run(view, offset, length, bound)
                     writes.append(write)
                 else:
-                    offset = self._other(view, offset, length, writes)
+                    offset = self._other(view, offset, bound, writes)
             except Malformed:
                 self.malformed += 1
-                offset = min((end for end in ends if end > offset), default=length)
+                offset = bound
         return writes
 
-    def _run(self, view: memoryview, offset: int, length: int) -> tuple[Write, int]:
-        """A train, or the part of one that follows without a gap; and where it ends.
+    def _run(self, view: memoryview, offset: int, length: int, bound: int) -> tuple[Write, int]:
+        """A train, or the part of one that follows without a gap; and where it ends. The first
+        slice ends before *bound*.
 
         Raises Malformed.
         """
@@ -83,10 +87,10 @@ class Joiner:
         whole = payload_of(view[inner : inner + 6], shape.header)
         begin = head[1] * shape.size
         span = shape.span(whole - begin, length - offset)
+        if not 0 < min(span, shape.stride) <= bound - offset:
+            raise Malformed
         if span > shape.stride:
             span = _without_gap(view, offset, span, shape, head)
-        if not span:
-            raise Malformed
         parts = shape.parts_of(view, offset, span)
         payload = span - -(-span // shape.stride) * shape.skip
         if payload != whole:
@@ -112,10 +116,13 @@ class Joiner:
         self._shapes[head[:1] + head[2:NUMBER] + head[ROOM:]] = shape
         return shape
 
-    def _other(self, view: memoryview, offset: int, length: int, writes: list[Write]) -> int:
-        """A datagram that is no slice; the place at which it ends. Raises Malformed."""
+    def _other(self, view: memoryview, offset: int, bound: int, writes: list[Write]) -> int:
+        """A datagram that is no slice, and ends before *bound*; the place at which it ends.
+
+        Raises Malformed.
+        """
         kind = view[offset]
-        data = view[offset:length]
+        data = view[offset:bound]
         if len(data) < SHORTEST:
             raise Malformed
         if kind in hello.KINDS:
@@ -136,6 +143,12 @@ class Joiner:
             vnet = VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, place)
         writes.append([vnet, packet[:size]])
         return offset + len(data) - len(packet) + size
+
+
+def _next(ends: Sequence[int], offset: int, length: int) -> int:
+    """The first of *ends* behind *offset*, or *length*."""
+    place = bisect_right(ends, offset)
+    return ends[place] if place < len(ends) else length
 
 
 class _Shape:

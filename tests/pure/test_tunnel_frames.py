@@ -186,3 +186,22 @@ def test_the_largest_superpacket_is_one_train(path: int, outer: int) -> None:
 def test_a_datagram_of_ours_never_looks_like_a_packet(first: int) -> None:
     """The first four bits tell."""
     assert first >> 4 not in (4, 6)
+
+
+def test_no_datagram_takes_others_for_its_own() -> None:
+    """One that claims more than it has is malformed, and harms none of those behind it."""
+    packet = bytearray(b"\x45\0\0\x20" + bytes(28))
+    for claims in (b"\x45\0\0\x60" + bytes(28), b"\x60\0\0\0\0\x60" + bytes(34)):
+        view = memoryview(bytearray(claims + bytes(packet) * 2))
+        ends = [len(claims), len(claims) + 32, len(claims) + 64]
+        joiner = Joiner()
+        writes = joiner.join(view, ends[-1], ends)
+        assert [bytes(parts[1]) for parts in writes] == [packet, packet]
+        assert joiner.malformed == 1
+    slice_head = bytes((frames.SLICES[0], 0, 40, 60, 0, 40, 0, 1)) + b"\x60\0\0\0\0\x50" + bytes(34)
+    view = memoryview(bytearray(slice_head + bytes(packet) * 4))
+    joiner = Joiner()
+    ends = [len(slice_head) + 32 * number for number in range(5)]
+    writes = joiner.join(view, ends[-1], ends)
+    assert [bytes(parts[1]) for parts in writes] == [packet] * 4
+    assert joiner.malformed == 1
