@@ -173,3 +173,13 @@ def gso_max_size(mtu: int) -> int:
 def unsummed(start: int, offset: int) -> bytes:
     """The head before a packet whose checksum is not computed yet."""
     return HEAD.pack(UNSUMMED, 0, start, offset, 0, 0)
+
+
+def is_whole(datagram: bytes | memoryview) -> bool:
+    """Whether it is one packet of IP and nothing else."""
+    length = len(datagram)
+    if length < 20:
+        return False
+    if datagram[0] >> 4 == 4:
+        return datagram[2] << 8 | datagram[3] == length
+    return datagram[0] >> 4 == 6 and (datagram[4] << 8 | datagram[5]) + 40 == length

@@ -93,7 +93,7 @@ def relay(
         made.local.add(network(words["address"])[0])
     sources = [network(one) for one in words.get("sources", "").split(",") if one]
     mtu = int(words.get("mtu") or LARGEST)
-    Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
+    Duties(made.carriage, count.values, made.give, mtu=mtu, sources=sources).attach(made)
     if "folder" in words:
         from netalias.tunnels.translating import Translating
 

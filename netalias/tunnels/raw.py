@@ -286,7 +286,10 @@ class Raw(Carriage):
             if not self._is_fit(outer, packet, tos):
                 continue
             if self.peer is None:
-                self.connect((address[0], 0))
+                try:
+                    self.connect((address[0], 0))
+                except errors.NetaliasError:
+                    pass  # no way leads back: its source is made up
             if self.peer is None or address[0] != self.peer[0]:
                 self._drop(counters.STRANGER)
                 continue

@@ -19,6 +19,7 @@ from netalias.tunnels import tun as device
 from netalias.tunnels.carriage import FULL, NOBODY
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
+from netalias.tunnels.frames import is_whole
 from netalias.tunnels.joiner import Joiner
 from netalias.tunnels.merged import regroup
 from netalias.tunnels.outward import Outward
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.system.loop import Pollable
-    from netalias.tunnels.carriage import Carriage, Source
+    from netalias.tunnels.carriage import Carriage, Datagrams, Source
     from netalias.tunnels.joiner import Write
     from netalias.tunnels.outward import Outgoing
     from netalias.tunnels.tun import Tun
@@ -185,6 +186,13 @@ class Relay:
             values[counters.RECEIVED_TRAINS] += 1
         values[counters.RECEIVED_PACKETS] += len(write) - 1
 
+    def give(self, packet: Datagrams) -> None:
+        """Give the device a packet that did not come as one; one that is down takes none."""
+        try:
+            self.tun.write(packet)
+        except OSError:
+            self.count.values[counters.REFUSED] += 1
+
     # What the peer is able to do -------------------------------------------------------------
 
     def _abilities(self) -> int:
@@ -264,13 +272,3 @@ class _Side:
 
 def _instance() -> int:
     return int.from_bytes(os.urandom(8), "big") or 1
-
-
-def is_whole(datagram: memoryview) -> bool:
-    """Whether it is one packet of IP and nothing else."""
-    length = len(datagram)
-    if length < 20:
-        return False
-    if datagram[0] >> 4 == 4:
-        return datagram[2] << 8 | datagram[3] == length
-    return datagram[0] >> 4 == 6 and (datagram[4] << 8 | datagram[5]) + 40 == length

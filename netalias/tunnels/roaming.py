@@ -58,6 +58,11 @@ class RoamingUdp(Udp):
     def __init__(self, sock: socket, port: int) -> None:
         super().__init__(_Unconnected(sock), port)  # type: ignore[arg-type]
 
+    def _pins(self, datagram: memoryview, source: Source) -> bool:
+        """Anybody, for now: the key tells."""
+        self.connect(source)
+        return True
+
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
         """Datagrams that came together, and their sender; an address of IPv4 is one."""
         got = super().receive_train()

@@ -94,7 +94,7 @@ class Translating:
         from netalias.nat.userspace import Translator
 
         self._detach()
-        self._translator = Translator(monotonic, self._relay.tun.write, deny=wish.deny)
+        self._translator = Translator(monotonic, self._relay.give, deny=wish.deny)
         # What others refuse is not to be translated, and what is translated is as it leaves.
         self._relay.outgoing.insert(0, self._outgoing)
         self._relay.incoming.append(self._incoming)

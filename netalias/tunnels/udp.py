@@ -1,7 +1,7 @@
 """Packets in UDP datagrams, which pass address translation and most clouds.
 
 A connected socket hears its peer alone. A passive one is a socket of both families that waits for
-its first datagram.
+its first datagram: a packet of IP, or one of ours.
 
 Source: udp(7), ip(7), ipv6(7), linux/udp.h, linux/in.h, linux/errqueue.h.
 """
@@ -31,7 +31,7 @@ from errno import ENOTCONN
 from sys import byteorder
 
 from netalias import errors
-from netalias.tunnels import errqueue
+from netalias.tunnels import counters, errqueue, frames, hello
 from netalias.tunnels.carriage import AT_ONCE, FULL, NOBODY, Carriage, slots
 
 TYPE_CHECKING = False
@@ -63,6 +63,7 @@ class Udp(Carriage):
 
     word = "udp"
     trains = True
+    _v6 = False
 
     def __init__(self, sock: socket, port: int) -> None:
         self._socket = sock
@@ -127,6 +128,20 @@ class Udp(Carriage):
         except OSError as error:
             raise errors.kernel_error(f"udp to {peer[0]}", error.errno or 0) from None
         self._know(peer)
+
+    def _pins(self, datagram: memoryview, source: Source) -> bool:
+        """Whether a first datagram makes its sender the peer: it is one that a tunnel sends, and
+        there is a way back."""
+        counter = counters.MALFORMED
+        if frames.is_whole(datagram) or _is_ours(datagram):
+            try:
+                self.connect(source)
+                return True
+            except errors.NetaliasError:
+                counter = counters.STRANGER
+        if self.dropped is not None:
+            self.dropped(counter)
+        return False
 
     def _know(self, peer: Source) -> None:
         """Note the peer and switch the error queue of its family on."""
@@ -201,7 +216,8 @@ class Udp(Carriage):
             for slot in self._slots:
                 if self.peer is None:
                     length, address = self._socket.recvfrom_into(slot, 0, MSG_DONTWAIT)
-                    self.connect(address)
+                    if not self._pins(slot[:length], address):
+                        continue
                 else:
                     length = self._socket.recv_into(slot, 0, MSG_DONTWAIT)
                 found.append((slot[:length], self.peer or NOBODY))
@@ -237,8 +253,8 @@ class Udp(Carriage):
             )
         except OSError:
             return None  # nothing is there, or an error that failures() tells
-        if self.peer is None:
-            self.connect(source)
+        if self.peer is None and not self._pins(self._view[:length], source):
+            return None
         size = length
         for level, kind, data in control:
             if level == SOL_UDP and kind == UDP_GRO:
@@ -252,6 +268,13 @@ class Udp(Carriage):
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def _is_ours(datagram: memoryview) -> bool:
+    """Whether it is a message, or a part of a train."""
+    if len(datagram) < hello.MESSAGE.size:
+        return False
+    return datagram[0] in (*hello.KINDS, *frames.SLICES, frames.UNSUMMED)
 
 
 def _enlarge(sock: socket, forced: int, option: int, size: int) -> None:

@@ -6,8 +6,10 @@ import os
 import random
 import signal
 import socket
+import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from errno import EMSGSIZE
 
 import pytest
 from support import PATIENCE, SLOW, Namespace
@@ -24,9 +26,12 @@ from tunnelled import (
     wait_for,
 )
 
-from netalias.tunnels import frames, hello
+from netalias.packets import ip
+from netalias.tunnels import counters, frames, hello, plane, tun
+from netalias.tunnels.carriage import open_carriage
 from netalias.tunnels.hello import UDP_TRAINS
-from netalias.tunnels.udp import SOL_UDP, UDP_SEGMENT
+from netalias.tunnels.relay import Relay
+from netalias.tunnels.udp import ROOM, SOL_UDP, UDP_SEGMENT
 
 DATA = random.Random(16).randbytes(1 << 20)
 
@@ -175,6 +180,80 @@ def test_a_passive_end_learns_its_peer_once(pair: tuple[Namespace, Namespace]) -
         with pytest.raises(ConnectionRefusedError):
             stranger.recv(10)
         assert ends[1].counted("received_packets") == before
+
+
+def test_a_program_may_connect_before_the_peer_is_known(netns: Namespace) -> None:
+    """The size of what its peer may send is lowered to what every path takes."""
+    count = counters.Counters.create()
+    with ExitStack() as stack:
+        with netns:
+            device = stack.enter_context(closing(tun.create("vif0")))
+            carriage = stack.enter_context(closing(open_carriage("udp:7777")))
+        made = plane.relay(device, "udp:7777", os.dup(carriage.fileno()), count, {"mtu": "1400"})
+        assert isinstance(made, Relay)
+        stack.enter_context(closing(made.carriage))
+        syn = struct.pack("!HHIIBBHHHBBH", 1, 80, 0, 0, 6 << 4, 2, 999, 0, 0, 2, 4, 1460)
+        packet = memoryview(bytearray(ip.ipv4(*map(socket.inet_aton, INNER), 6, syn)))
+        assert [one(packet, 0, False) for one in made.outgoing] == [0]
+        assert struct.unpack("!H", packet[-2:]) == (ROOM - 40,)
+
+
+def test_a_device_that_is_down_takes_no_answer(netns: Namespace) -> None:
+    """Packets that have waited in it are read all the same, and some of them are answered."""
+    count = counters.Counters.create()
+    with ExitStack() as stack:
+        with netns:
+            device = stack.enter_context(closing(tun.create("vif0")))
+            carriage = stack.enter_context(closing(open_carriage("udp:7777")))
+        made = plane.relay(device, "udp:7777", os.dup(carriage.fileno()), count, {"mtu": "1400"})
+        assert isinstance(made, Relay)
+        stack.enter_context(closing(made.carriage))
+        inner = ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes(1400))
+        assert made.carriage.refused is not None
+        made.carriage.refused(inner, EMSGSIZE)
+    assert count.by_name()["dropped_refused"] == 1
+
+
+@pytest.mark.parametrize("word", ["udp:7777", "ipip94", "ipip"])
+def test_a_made_up_source_is_not_learned(netns: Namespace, word: str) -> None:
+    """No way leads back to it: it is counted, and the peer may still come."""
+    netns.ip("link set lo up")
+    inner = ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes(20))
+    wire = struct.pack("!4H", 7777, 7777, 8 + len(inner), 0) + inner if ":" in word else inner
+    protocol = {"udp": 17, "ipip94": 94, "ipip": 4}[word.partition(":")[0]]
+    dropped: list[int] = []
+    with netns, ExitStack() as stack:
+        kind = socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW
+        raw = stack.enter_context(socket.socket(*kind))
+        carriage = stack.enter_context(closing(open_carriage(word, "", "127.0.0.1")))
+        carriage.dropped = dropped.append
+        for source in ("198.51.100.9", "127.0.0.2"):
+            ends = map(socket.inet_aton, (source, "127.0.0.1"))
+            raw.sendto(ip.ipv4(*ends, protocol, wire), ("127.0.0.1", 0))
+        found = [bytes(packet) for packet, _ in carriage.receive()]
+        peer = carriage.peer
+    assert (found, dropped) == ([inner], [counters.STRANGER])
+    assert peer is not None
+    assert peer[0] == "127.0.0.2"
+
+
+def test_what_no_tunnel_sends_is_not_learned(netns: Namespace) -> None:
+    """Whoever looks for open ports does not become the peer."""
+    netns.ip("link set lo up")
+    inner = ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes(20))
+    dropped: list[int] = []
+    with netns, ExitStack() as stack:
+        carriage = stack.enter_context(closing(open_carriage("udp:7777")))
+        carriage.dropped = dropped.append
+        kind = socket.AF_INET, socket.SOCK_DGRAM
+        stranger, peer = (stack.enter_context(socket.socket(*kind)) for _ in range(2))
+        for data in (b"", b"OPTIONS sip:nm SIP/2.0", b"\x91", bytes(100)):
+            stranger.sendto(data, ("127.0.0.1", 7777))
+        peer.sendto(inner, ("127.0.0.1", 7777))
+        found = [bytes(packet) for packet, _ in carriage.receive()]
+        assert (found, dropped) == ([inner], [counters.MALFORMED] * 4)
+        assert carriage.peer is not None
+        assert carriage.peer[1] == peer.getsockname()[1]
 
 
 @pytest.mark.parametrize("passive", [False, True], ids=["pinned", "passive"])
