@@ -91,7 +91,7 @@ class Giver:
                 pid, self._channel = handover.give(reply, self._parcel(now), self._mine)
             finally:
                 reply.close()
-        except (errors.StateError, OSError) as error:
+        except (errors.StateError, OSError, spec.FailedLayout, UnicodeError) as error:
             self._session.log.warning(str(error))
             return
         self._session.release(pid)
@@ -145,7 +145,7 @@ def receive(folder: str, name: str, mine: bytes, *, tap: bool) -> Received:
     with handover.take(message, mine) as parcel:
         try:
             received = _received(parcel, tap)
-        except (errors.NetaliasError, OSError, spec.FailedLayout) as error:
+        except (errors.NetaliasError, OSError, spec.FailedLayout, UnicodeError) as error:
             parcel.refuse(str(error))
             raise errors.StateError(f"{name}: not taken over: {error}") from None
         try:
@@ -168,11 +168,9 @@ def _received(parcel: handover.Taken, tap: bool) -> Received:
         raise errors.StateError(f"a parcel of kind {parcel.kind} with {' '.join(parcel.roles)}")
     held = [parcel.take(role) for role in roles]
     try:
+        if tun.is_tap(held[0]) != tap:  # before anything is changed of a device that is another's
+            raise errors.StateError(f"it carries {lcp.CONTENTS[lcp.TUN if tap else lcp.TAP]}")
         device = tun.adopt(held[0], offload=not tap)
-        if device.tap != tap:
-            raise errors.StateError(
-                f"it carries {lcp.CONTENTS[lcp.TAP if device.tap else lcp.TUN]}"
-            )
         return Received(device, head.mtu, adopted(held[1], states[0]) if states else None)
     except BaseException:
         descriptors.close(held)

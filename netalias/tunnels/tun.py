@@ -124,14 +124,26 @@ def create(name: str, tap: bool = False, offload: bool = True) -> Tun:
 
 def adopt(fd: int, offload: bool = True) -> Tun:
     """The device behind a descriptor that another process opened. Raises StateError."""
-    try:
-        name, flags = _IFREQ.unpack(ioctl(fd, TUNGETIFF, bytes(_IFREQ.size)))
-    except OSError:
-        raise errors.StateError(f"descriptor {fd} is no TUN device", errno=EBADFD) from None
+    name, flags = _asked(fd)
     if not flags & IFF_VNET_HDR or not flags & IFF_NO_PI:
         raise errors.StateError(f"descriptor {fd} was opened in another way", errno=EBADFD)
     os.set_blocking(fd, False)
     return _ready(Tun(fd, name.rstrip(b"\0").decode(), bool(flags & IFF_TAP)), offload)
+
+
+def is_tap(fd: int) -> bool:
+    """Whether the device behind a descriptor carries frames of Ethernet. Nothing of it is changed,
+    which others may use. Raises StateError."""
+    return bool(_asked(fd)[1] & IFF_TAP)
+
+
+def _asked(fd: int) -> tuple[bytes, int]:
+    """Name and flags of a device. Raises StateError for any other descriptor."""
+    try:
+        name, flags = _IFREQ.unpack(ioctl(fd, TUNGETIFF, bytes(_IFREQ.size)))
+    except OSError:
+        raise errors.StateError(f"descriptor {fd} is no TUN device", errno=EBADFD) from None
+    return name, flags
 
 
 def _ready(tun: Tun, offload: bool) -> Tun:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+from pathlib import Path
+from select import POLLIN
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import errors
-from netalias.links import spec, takeover
+from netalias.links import handover, spec, takeover
 from netalias.links.devices import KINDS
+from netalias.links.election import Client, elect, rendezvous
 from netalias.links.state import COUNTERS, LinkState
+from netalias.system import descriptors
+from netalias.tunnels import tun
 
 NUMBERS = st.integers(0, 2**32 - 1)
 TEXTS = st.text("abc:/.19é", max_size=9)
@@ -143,12 +149,51 @@ def test_a_link_is_built_by_its_kind(kind: str) -> None:
 
 def test_the_one_that_gives() -> None:
     """B-6: descriptor 0 is the link, where one is open; the device follows."""
-    link, tun = SimpleNamespace(fileno=lambda: 5), SimpleNamespace(fileno=lambda: 6)
+    link, device = SimpleNamespace(fileno=lambda: 5), SimpleNamespace(fileno=lambda: 6)
     session: Any = SimpleNamespace(pack=lambda now: state(), link=link)
-    runner: Any = SimpleNamespace(tun=tun, mtu=1450)
+    runner: Any = SimpleNamespace(tun=device, mtu=1450)
     parcel = takeover.Giver(None, b"", runner, session)._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([5, 6], ["link", "tun"])
     session.pack = lambda now: None
     parcel = takeover.Giver(None, b"", runner, session)._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([6], ["tun"])
     assert not spec.DEVICE.parse(parcel.body).links
+
+
+def test_a_device_that_is_not_taken_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that serves it goes on: with superpackets, which a TAP of its own must not have, its
+    link would lose all of TCP."""
+    requests = []
+
+    def ioctl(fd: int, request: int, argument: object) -> bytes:
+        requests.append(request)
+        flags = tun.IFF_TAP | tun.IFF_NO_PI | tun.IFF_VNET_HDR
+        return struct.pack("16sH22x", b"link0", flags)
+
+    monkeypatch.setattr(tun, "ioctl", ioctl)
+    parcel: Any = Parcel(body(), "tun")
+    with pytest.raises(errors.StateError, match=r"it carries Ethernet frames \(--tap\)"):
+        takeover._received(parcel, False)
+    assert requests == [tun.TUNGETIFF]
+
+
+def test_a_state_that_cannot_be_given_is_kept(tmp_path: Path) -> None:
+    """The layout has no room for bytes that are no text: the link goes on, and that is logged."""
+    lines: list[str] = []
+    session: Any = SimpleNamespace(
+        pack=lambda now: state("!cat \udcff", "exec"),
+        link=SimpleNamespace(fileno=lambda: 5),
+        log=SimpleNamespace(warning=lines.append),
+    )
+    runner: Any = SimpleNamespace(tun=SimpleNamespace(fileno=lambda: 6), mtu=1450)
+    server = takeover.served(str(tmp_path), "link0")
+    giver = takeover.Giver(server, b"netalias 1 a", runner, session)
+    through = elect(str(tmp_path), rendezvous("link0"))
+    assert isinstance(through, Client)
+    near, far = descriptors.packets()
+    descriptors.send(through.channel, handover.ASK + b"netalias 1 a\0", [far.fileno()])
+    giver.ready(server.fileno(), POLLIN, 0.0)
+    assert not giver.given
+    assert len(lines) == 1
+    for one in (near, far, through, giver):
+        one.close()
