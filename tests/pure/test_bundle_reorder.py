@@ -277,3 +277,17 @@ def test_any_fragments_at_all(
         now += wait + 0.001
         one.expire(now)
     assert one.held == {}
+
+
+def test_empty_parts_take_room_as_well() -> None:
+    """A peer that never ends a packet fills no memory."""
+    one = window(0)
+    one.receive(0, 0, BEGIN, b"", 0.0)
+    for sequence in range(1, reorder.LARGEST):
+        one.receive(0, sequence, 0, b"", 0.0)
+    assert len(one.parts) == reorder.LARGEST
+    one.receive(0, reorder.LARGEST, 0, b"", 0.0)
+    assert (one.parts, one.incomplete) == ([], 1)
+    one.receive(0, reorder.LARGEST + 1, BEGIN, b"a", 0.0)
+    one.receive(0, reorder.LARGEST + 2, END, b"b", 0.0)
+    assert one.ready == [b"ab"]

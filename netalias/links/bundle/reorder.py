@@ -50,7 +50,7 @@ class Reorder:
     """
 
     __slots__ = (
-        "_passes", "_since", "_slack_until", "_whole", "delivered", "duplicate", "expected",
+        "_passes", "_since", "_size", "_slack_until", "_whole", "delivered", "duplicate", "expected",
         "given_up", "held", "incomplete", "late", "lost", "octets", "overflowed", "parts",
         "passed", "ready", "slack",
     )  # fmt: skip
@@ -72,6 +72,7 @@ class Reorder:
         self.held: dict[int, tuple[int, bytes, float]] = {}
         self.octets = 0
         self.parts: list[bytes] = []
+        self._size = 0
         self.given_up: dict[int, float] = {}
         self._since: float | None = None
         self._passes: deque[tuple[int, float]] = deque()
@@ -221,13 +222,14 @@ class Reorder:
         if not self._whole:
             return
         self.parts.append(bytes(payload))
-        if sum(map(len, self.parts)) > LARGEST:
+        self._size += len(payload) or 1  # an empty part takes room as well
+        if self._size > LARGEST:
             self._drop_parts()
             self._whole = False
         elif flags & END:
             self.ready.append(b"".join(self.parts))
             self.delivered += 1
-            self.parts = []
+            self.parts, self._size = [], 0
             # A part without its beginning is none.
             self._whole = False
 
@@ -235,4 +237,4 @@ class Reorder:
         """A packet of which a part is missing is dropped."""
         if self.parts:
             self.incomplete += 1
-            self.parts = []
+            self.parts, self._size = [], 0
