@@ -58,9 +58,10 @@ class RoamingUdp(Udp):
     def __init__(self, sock: socket, port: int) -> None:
         super().__init__(_Unconnected(sock), port)  # type: ignore[arg-type]
 
-    def _pins(self, datagram: memoryview, source: Source) -> bool:
-        """Anybody, for now: the key tells."""
-        self.connect(source)
+    def _hears(self, datagram: memoryview, source: Source) -> bool:
+        """Anybody: the key tells."""
+        if self.peer is None:
+            self.connect(source)
         return True
 
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:

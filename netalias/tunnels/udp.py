@@ -64,6 +64,7 @@ class Udp(Carriage):
     word = "udp"
     trains = True
     _v6 = False
+    _is_settled = False
 
     def __init__(self, sock: socket, port: int) -> None:
         self._socket = sock
@@ -129,16 +130,21 @@ class Udp(Carriage):
             raise errors.kernel_error(f"udp to {peer[0]}", error.errno or 0) from None
         self._know(peer)
 
-    def _pins(self, datagram: memoryview, source: Source) -> bool:
-        """Whether a first datagram makes its sender the peer: it is one that a tunnel sends, and
-        there is a way back."""
-        counter = counters.MALFORMED
-        if frames.is_whole(datagram) or _is_ours(datagram):
+    def _hears(self, datagram: memoryview, source: Source) -> bool:
+        """Whether a datagram is the peer's. The first one that a tunnel sends, and to whose source
+        a way leads, makes that the peer."""
+        if self.peer is not None:
+            counter = counters.STRANGER
+        elif frames.is_whole(datagram) or _is_ours(datagram):
+            counter = counters.STRANGER
             try:
                 self.connect(source)
-                return True
             except errors.NetaliasError:
-                counter = counters.STRANGER
+                pass  # no way leads back: it is made up
+        else:
+            counter = counters.MALFORMED
+        if self.peer == source[:2]:
+            return True
         if self.dropped is not None:
             self.dropped(counter)
         return False
@@ -214,13 +220,15 @@ class Udp(Carriage):
             self._slots = slots(AT_ONCE)
         try:
             for slot in self._slots:
-                if self.peer is None:
-                    length, address = self._socket.recvfrom_into(slot, 0, MSG_DONTWAIT)
-                    if not self._pins(slot[:length], address):
-                        continue
-                else:
+                if self._is_settled:
                     length = self._socket.recv_into(slot, 0, MSG_DONTWAIT)
+                else:
+                    length, address = self._socket.recvfrom_into(slot, 0, MSG_DONTWAIT)
+                    if not self._hears(slot[:length], address):
+                        continue
                 found.append((slot[:length], self.peer or NOBODY))
+        except BlockingIOError:
+            self._settle()
         except OSError:
             pass  # nothing more is there, or an error that failures() tells
         return found
@@ -231,7 +239,7 @@ class Udp(Carriage):
         The call that tells the size makes the text of an address too, which costs more than the
         rest of it.
         """
-        if self.sized or self.peer is None:
+        if self.sized or not self._is_settled:
             return self._receive_sized()
         take, view, self.ends = self._socket.recv_into, self._view, []
         length = 0
@@ -246,20 +254,28 @@ class Udp(Carriage):
         return (view, length, 0, self.peer) if self.ends else None
 
     def _receive_sized(self) -> tuple[memoryview, int, int, Source] | None:
-        """The same with the size; the first datagram of all pins its sender."""
+        """The same with the size, and its sender."""
         try:
             length, control, _, source = self._socket.recvmsg_into(
                 (self._view,), CONTROL, MSG_DONTWAIT
             )
+        except BlockingIOError:
+            self._settle()
+            return None
         except OSError:
-            return None  # nothing is there, or an error that failures() tells
-        if self.peer is None and not self._pins(self._view[:length], source):
+            return None  # an error that failures() tells
+        if not self._hears(self._view[:length], source):
             return None
         size = length
         for level, kind, data in control:
             if level == SOL_UDP and kind == UDP_GRO:
                 size = int.from_bytes(data, byteorder)
         return self._view, length, size or 1, source
+
+    def _settle(self) -> None:
+        """Nothing is there: from now on the kernel has nothing but datagrams of the peer. What came
+        before the socket was connected may be anybody's."""
+        self._is_settled = self.peer is not None
 
     def failures(self) -> list[str]:
         """The sentences of the error queue."""

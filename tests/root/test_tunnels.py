@@ -31,7 +31,7 @@ from netalias.tunnels import counters, frames, hello, plane, tun
 from netalias.tunnels.carriage import open_carriage
 from netalias.tunnels.hello import UDP_TRAINS
 from netalias.tunnels.relay import Relay
-from netalias.tunnels.udp import ROOM, SOL_UDP, UDP_SEGMENT
+from netalias.tunnels.udp import ROOM, SOL_UDP, UDP_SEGMENT, Udp
 
 DATA = random.Random(16).randbytes(1 << 20)
 
@@ -235,6 +235,37 @@ def test_a_made_up_source_is_not_learned(netns: Namespace, word: str) -> None:
     assert (found, dropped) == ([inner], [counters.STRANGER])
     assert peer is not None
     assert peer[0] == "127.0.0.2"
+
+
+@pytest.mark.parametrize("trains", [False, True], ids=["whole", "trains"])
+@pytest.mark.parametrize("known", [False, True], ids=["passive", "known"])
+def test_what_came_before_the_peer_was_known(netns: Namespace, known: bool, trains: bool) -> None:
+    """Until a socket is connected the kernel queues what anybody sends."""
+    netns.ip("link set lo up")
+    packets = [ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes([n])) for n in range(4)]
+    dropped: list[int] = []
+    kind = socket.AF_INET, socket.SOCK_DGRAM
+    with netns, ExitStack() as stack:
+        ours, peer, stranger = (stack.enter_context(socket.socket(*kind)) for _ in range(3))
+        ours.bind(("127.0.0.1", 7777))
+        peer.bind(("127.0.0.1", 7778))
+        for sender, packet in zip((peer, stranger, peer), packets, strict=False):
+            sender.sendto(packet, ours.getsockname())
+        if known:
+            ours.connect(peer.getsockname())
+        carriage = stack.enter_context(closing(Udp.adopt(os.dup(ours.fileno()), "7777")))
+        carriage.dropped = dropped.append
+        found: list[bytes] = []
+        for _ in range(5):
+            if trains:
+                got = carriage.receive_train()
+                found += [bytes(got[0][: got[1]])] if got else []
+            else:
+                found += [bytes(packet) for packet, _ in carriage.receive()]
+        assert (found, dropped) == ([packets[0], packets[2]], [counters.STRANGER])
+        assert carriage.peer == peer.getsockname()
+        peer.sendto(packets[3], ours.getsockname())
+        assert [bytes(packet) for packet, _ in carriage.receive()] == [packets[3]]
 
 
 def test_what_no_tunnel_sends_is_not_learned(netns: Namespace) -> None:

@@ -50,9 +50,9 @@ class Reorder:
     """
 
     __slots__ = (
-        "_passes", "_since", "_size", "_slack_until", "_whole", "delivered", "duplicate", "expected",
-        "given_up", "held", "incomplete", "late", "lost", "octets", "overflowed", "parts",
-        "passed", "ready", "slack",
+        "_passes", "_since", "_size", "_slack_until", "_whole", "delivered", "duplicate",
+        "expected", "given_up", "held", "incomplete", "late", "lost", "octets", "overflowed",
+        "parts", "passed", "ready", "slack",
     )  # fmt: skip
 
     def __init__(self) -> None:
