@@ -12,6 +12,7 @@ from errno import EAGAIN, ECONNREFUSED, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS
 from select import POLLIN
 from sys import byteorder
 
+from netalias.links import answering
 from netalias.links.devices import UDP, socket_name
 from netalias.links.framing import LONGEST
 from netalias.links.link import PASSING, Link
@@ -171,11 +172,18 @@ class UdpLink(DatagramLink):
         self._room = memoryview(bytearray(LONGEST))
         self._source: Any = ()
         """The last sender, with the scope of an IPv6 address (ipv6(7))."""
-        self._segments = True
+        self._called = ("", 0)
+        if not state.peer:
+            answering.ask(open_socket)
+        self._segments = self._together()
+
+    def _together(self) -> bool:
+        """Whether the kernel takes and gives trains: since Linux 5.0."""
         try:
-            open_socket.setsockopt(SOL_UDP, UDP_GRO, 1)
+            self.socket.setsockopt(SOL_UDP, UDP_GRO, 1)
         except OSError:
-            self._segments = False  # before Linux 5.0
+            return False
+        return True
 
     def _trains(self, packets: Iterable[Buffer]) -> Iterable[list[Buffer]]:
         """Runs of packets of one length; the last of each may be shorter."""
@@ -214,14 +222,17 @@ class UdpLink(DatagramLink):
         for level, kind, data in control:
             if (level, kind) == (SOL_UDP, UDP_GRO):
                 step = int.from_bytes(data, byteorder)
+        if not self.state.peer:
+            self._called = answering.called(control)
         room = self._room
         return [bytes(room[at : min(at + step, size)]) for at in range(0, size, step or 1)], source
 
     def _found(self, source: tuple[str, int]) -> bool:
         try:
-            self.socket.connect(self._source)
+            answering.connect(self.socket, self._source, self._called)
         except OSError:
             return False  # no way leads there: the source is made up
+        self._together()
         self.state.name = socket_name(UDP, *source)
         return True
 

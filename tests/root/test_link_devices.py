@@ -190,6 +190,32 @@ def test_udp_and_the_first_that_greets() -> None:
     assert its.state.name == name
 
 
+@pytest.mark.parametrize("called", ["10.9.0.2", "10.9.0.1", "fd09::2"])
+def test_udp_answers_from_the_address_that_was_called(netns: Namespace, called: str) -> None:
+    """Also where the route to the peer has another one, and bytes follow in one train."""
+    netns.ip("addr add 10.9.0.1/24 dev lo")
+    netns.ip("addr add 10.9.0.2/24 dev lo")
+    netns.ip("addr add fd09::1/128 dev lo nodad")
+    netns.ip("addr add fd09::2/128 dev lo nodad")
+    source = "fd09::1" if ":" in called else "10.9.0.1"
+    (its,) = finished(opened("*:7777/udp"))
+    with socket.socket(
+        socket.AF_INET6 if ":" in called else socket.AF_INET, socket.SOCK_DGRAM
+    ) as peer:
+        peer.bind((source, 0))
+        peer.connect((called, 7777))
+        peer.send(b"hello")
+        assert received(its, 1) == [b"hello"]
+        its.send([b"answer"])
+        peer.settimeout(30)
+        assert peer.recv(10) == b"answer"
+        peer.send(b"again")
+        assert received(its, 1) == [b"again"]
+        assert its.state.name.endswith(f":{peer.getsockname()[1]}/udp")
+    its.close()
+    finished(opened("*:7777/udp"))[0].close()
+
+
 def test_trains_of_udp() -> None:
     """Packets of one length go out together, and come in as they were, whatever the lengths."""
     (its,) = finished(opened("*:7777/udp"))
