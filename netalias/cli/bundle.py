@@ -81,5 +81,7 @@ def show(options: Options, words: list[str]) -> int:
 
         write(json.render(bundles.objects(served), pretty=options.pretty))
     elif served:
-        write(bundles.table(served))
+        from netalias.cli.show import narrow
+
+        narrow(bundles.HEADINGS, bundles.rows(served), "netalias -j show bundle", bundles.DROPPED)
     return errors.STATUS_OK

@@ -35,9 +35,11 @@ class Request:
         from netalias.links.runner import MTU_LEAST, MTU_MOST, usual_mtu
         from netalias.links.session import Terms
 
-        self.action = words[0] if words else "nothing"
+        self.action = words[0] if words else ""
         if self.action not in ACTIONS:
-            text = f"link {self.action}: there is only link {' and link '.join(ACTIONS)}"
+            text = (
+                f"{f'link {self.action}'.rstrip()}: there is only link {' and link '.join(ACTIONS)}"
+            )
             raise errors.UsageError(text, EXAMPLE)
         if len(words) < 3:
             raise errors.UsageError(f"link {self.action} needs a name and a device", EXAMPLE)
@@ -175,7 +177,9 @@ def physical(options: Options, words: list[str]) -> int:
 
         write(json.render(views.physical(served), pretty=options.pretty))
     elif served:
-        write(views.table(served))
+        from netalias.cli.show import narrow
+
+        narrow(views.HEADINGS, views.rows(served), "netalias -j show physical", views.DROPPED)
     return errors.STATUS_OK
 
 

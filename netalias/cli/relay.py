@@ -21,8 +21,12 @@ def relay(options: Options, words: list[str]) -> int:
             raise errors.UsageError(f"{' '.join(words)}: a name such as relay0- ends one relay")
         return vif.end(options, words[0].removesuffix("-"))
     from netalias.desired.relays import read
+    from netalias.engine.relays import check_main
 
-    return vif.carry(options, read(["relay", *words]), _alone)
+    task = read(["relay", *words])
+    with options.engine() as engine:
+        check_main(engine, task)
+    return vif.carry(options, task, _alone)
 
 
 def _alone(options: Options, task: Tunnel) -> int:
@@ -30,13 +34,11 @@ def _alone(options: Options, task: Tunnel) -> int:
     from netalias.cli.foreground import carry
     from netalias.desired.relays import KEYWORD, Relay
     from netalias.engine.carried import standing
-    from netalias.engine.relays import check_main
     from netalias.system.journal import Journal
     from netalias.watch.relaying import Beside
 
     assert isinstance(task, Relay)
     with options.engine() as engine:
-        check_main(engine, task)
         taken = {one.record.name for one in standing(engine)}
         taken |= {one.name for one in engine.snapshot().devices.values()}
         task.unit = next(n for n in range(len(taken) + 1) if f"{KEYWORD}{n}" not in taken)

@@ -215,13 +215,12 @@ DETAILS = "netalias -d show"
 """The command that tells what a narrow table has no room for."""
 
 
-def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
+def _table(options: Options, headings: list[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows and not options.brief:
         return
     from netalias.views import aligned
 
-    if not all(text.isprintable() for row in rows for text in row):
-        rows = [tuple(map(printable, row)) for row in rows]
+    rows = _harmless(rows)
     if options.brief:
         if rows and options.color == "always":
             from netalias.views.columns import painted
@@ -239,12 +238,34 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
         if drawn:
             write(drawn)
             return
-    if sys.stdout is not None and sys.stdout.isatty():
-        from netalias.views.columns import fitted
+    narrow(headings, rows, DETAILS)
 
-        write(fitted(headings, rows, _width(), where=DETAILS))
+
+def narrow(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    where: str,
+    dropped: Sequence[tuple[str, ...]] | None = None,
+) -> None:
+    """Print a plain table: on a terminal without the columns *dropped* for which there is no room,
+    and with a line that names them and the command *where* they are told."""
+    rows = _harmless(rows)
+    if sys.stdout is not None and sys.stdout.isatty():
+        from netalias.views import columns
+
+        some = columns.DROPPED if dropped is None else dropped
+        write(columns.fitted(headings, rows, _width(), some, where=where))
     else:
+        from netalias.views import aligned
+
         write(aligned(headings, rows))
+
+
+def _harmless(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows without what would be an order to a terminal."""
+    if all(text.isprintable() for row in rows for text in row):
+        return rows
+    return [tuple(map(printable, row)) for row in rows]
 
 
 def draws(options: Options) -> bool:

@@ -195,7 +195,7 @@ def is_name(word: str) -> bool:
 
 def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> None:
     """Print tunnels as JSON, in detail, or as a table."""
-    from netalias.views import aligned, tunnels
+    from netalias.views import tunnels
 
     if options.json:
         from netalias.views import json
@@ -205,4 +205,7 @@ def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> No
         between = "\\  " if options.oneline else "\n    "
         write("".join(between.join(tunnels.detail(one)) + "\n" for one in found))
     elif found:
-        write(aligned([*tunnels.COLUMNS], tunnels.rows(found)))
+        from netalias.cli.show import narrow
+
+        headings, rows = [*tunnels.COLUMNS], tunnels.rows(found)
+        narrow(headings, rows, "netalias -d show tunnels", tunnels.LEFT_OUT)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.lines import at_word
-from netalias.desired.tunnels import LEAST_IPV6, PASSIVE, Tunnel, read_outer
+from netalias.desired.tunnels import LEAST_IPV6, PASSIVE, Tunnel, at, read_outer
 from netalias.families import lazy
 from netalias.model import AF_INET, AF_INET6, Value, names, prefix
 
@@ -106,7 +106,7 @@ class Relay(Tunnel):
                 twice = _common(self.prefixes, other.prefixes)
                 if twice is not None:
                     raise errors.AlreadyExists(
-                        f"{self.title}: {twice.text} is in {other.title} too ({other.place})"
+                        f"{self.title}: {twice.text} is in {other.title} too{at(other)}"
                     )
         super().apart_from(others)
 

@@ -97,12 +97,12 @@ class Tunnel(Task):
             if isinstance(other, Tunnel) and other is not self and self.outer.meets(other.outer):
                 how = " ".join(self.outer.words()[:4])
                 raise errors.AlreadyExists(
-                    f"{self.title}: {how}: {other.title} receives this already{_at(other)}",
+                    f"{self.title}: {how}: {other.title} receives this already{at(other)}",
                     "another port tells two tunnels apart" if self.outer.port else "",
                 )
 
 
-def _at(task: Task) -> str:
+def at(task: Task) -> str:
     """The place of a task in brackets; empty for one that was made by hand."""
     return f" ({task.place})" if task.source else ""
 
@@ -141,7 +141,7 @@ class Vif(Tunnel):
             if other is not self and other.lends(self.local):
                 text = self.type.format(self.local)
                 raise errors.AlreadyExists(
-                    f"{self.title}: {text} is that of {other.title}{_at(other)}"
+                    f"{self.title}: {text} is that of {other.title}{at(other)}"
                 )
         super().apart_from(others)
 

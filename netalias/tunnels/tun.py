@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from _struct import Struct
-from errno import EBADFD, EINVAL
+from errno import EBADFD, EBUSY, EINVAL
 from fcntl import ioctl
 
 from netalias import errors
@@ -48,6 +48,12 @@ PLAIN = VNET_HDR.pack(0, GSO_NONE, 0, 0, 0, 0)
 """The header of a packet that is complete."""
 LARGEST = VNET_HDR.size + 65535
 """The longest read in bytes: an IP packet and its header of virtio."""
+
+TAKEN = {
+    EBUSY: "another process has this device",
+    EINVAL: "a device of another kind has this name",
+}
+"""What TUNSETIFF means where the name is taken; EINVAL of one that is no TUN, or a TAP."""
 
 _IFREQ = Struct("16sH22x")
 _INT = Struct("i")
@@ -116,6 +122,8 @@ def create(name: str, tap: bool = False, offload: bool = True) -> Tun:
         return _ready(Tun(fd, name, tap), offload)
     except OSError as error:
         os.close(fd)
+        if error.errno in TAKEN:
+            raise errors.AlreadyExists(f"{name}: {TAKEN[error.errno]}") from None
         raise errors.kernel_error(name, error.errno or 0) from None
     except BaseException:
         os.close(fd)

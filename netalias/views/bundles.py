@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.views import NOTHING, aligned
+from netalias.views import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,14 +49,16 @@ HEADINGS = [
     "NAME", "LINK", "STATE", "RATE", "WEIGHT", "RTT", "IN/s", "OUT/s", "SENT", "RECEIVED", "LOST",
     "DEATHS",
 ]  # fmt: skip
+DROPPED = (("IN/s", "OUT/s"), ("SENT", "RECEIVED"), ("WEIGHT",), ("LOST", "DEATHS"))
+"""Columns to leave out where a terminal is too narrow, the first ones first."""
 
 
-def table(served: Iterable[Served]) -> str:
-    """A row for each link; rates in Mbit/s, round-trip times in milliseconds."""
-    rows = []
+def rows(served: Iterable[Served]) -> list[tuple[str, ...]]:
+    """A row under HEADINGS for each link; rates in Mbit/s, round-trip times in milliseconds."""
+    found = []
     for one in objects(served):
         for link in one["links"]:  # type: ignore[attr-defined]
-            rows.append((
+            found.append((
                 str(one["ifname"]),
                 str(link["link"]),
                 str(link["state"] or NOTHING),
@@ -67,7 +69,7 @@ def table(served: Iterable[Served]) -> str:
                 *(str(link[f"fragments_{key}"]) for key in ("sent", "received", "lost")),
                 str(link["deaths"]),
             ))  # fmt: skip
-    return aligned(HEADINGS, rows)
+    return found
 
 
 def _scaled(value: int | None, factor: float, unit: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.model.names import number
-from netalias.views import NOTHING, aligned
+from netalias.views import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ PHYSICAL = {
     "OUT/s": "out_rate", "DAMAGED": "in_damaged", "DROPPED": "dropped",
 }  # fmt: skip
 """Heading of each column: the key of the JSON object."""
+HEADINGS = [*PHYSICAL]
+DROPPED = (("KIND", "CD"), ("CARRIER",), ("OPENED",), ("IN/s", "OUT/s"), ("DAMAGED",))
+"""Columns to leave out where a terminal is too narrow, the first ones first."""
 TEXTS = ("link", "device", "kind", "phase", "carrier", "cd")
 NUMBERS = (
     "opened", "in_packets", "in_bytes", "in_damaged", "in_dropped", "in_rate", "out_packets",
@@ -56,11 +59,11 @@ def _text(link: Mapping[str, str], key: str) -> str | None:
     return None if found in ("", NOTHING) else found
 
 
-def table(served: Iterable[Served]) -> str:
-    """The same as an aligned table; packets that were dropped are counted together."""
-    rows = []
+def rows(served: Iterable[Served]) -> list[tuple[str, ...]]:
+    """The same as rows under HEADINGS; packets that were dropped are counted together."""
+    found = []
     for link in physical(served):
         link["dropped"] = sum(int(str(link[f"{one}_dropped"])) for one in ("in", "out"))
         values = (link[key] for key in PHYSICAL.values())
-        rows.append(tuple(NOTHING if value is None else str(value) for value in values))
-    return aligned([*PHYSICAL], rows)
+        found.append(tuple(NOTHING if value is None else str(value) for value in values))
+    return found

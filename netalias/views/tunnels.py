@@ -28,6 +28,8 @@ COLUMNS = {
     "STATE": "state", "SENT": "sent_packets", "RECEIVED": "received_packets", "DROPPED": "dropped",
 }  # fmt: skip
 """Heading of each column: the key of the row."""
+LEFT_OUT = (("MTU",), ("CARRIAGE",), ("TO",))
+"""Columns to leave out where a terminal is too narrow, the first ones first."""
 UP, DOWN, FAILED = "up", "down", "failed"
 EMULATED = ("LOOPBACK", "NOARP")
 """The flags that a device of VIF had; UP came with its address."""

@@ -9,7 +9,8 @@ import pytest
 from test_cli_memory import Command
 from test_desired_declarations import parse, wrong
 
-from netalias.desired.relays import MOST, Relay, name
+from netalias.desired.relays import MOST, Relay, name, read
+from netalias.errors import AlreadyExists
 from netalias.model import AF_INET, AF_INET6
 
 OUTER = "to passive carriage udp:7777"
@@ -126,6 +127,17 @@ def test_a_line_has_a_limit() -> None:
 def test_two_that_contradict_each_other(line: str, said: str) -> None:
     """An address is relayed once, and is not that of this host."""
     assert wrong("relay 198.51.100.7 on eth0 carriage udp", line) == [said]
+
+
+def test_one_that_was_made_by_hand_has_no_place() -> None:
+    """It is named without the line of a file."""
+    one, other = (read(["relay", prefix, *f"on eth0 {OUTER}".split()])
+                  for prefix in ("198.51.100.7", "198.51.100.0/24"))  # fmt: skip
+    with pytest.raises(AlreadyExists) as error:
+        other.apart_from([one])
+    assert str(error.value) == (
+        "relay 198.51.100.0/24: 198.51.100.0/24 is in relay 198.51.100.7 too"
+    )
 
 
 def test_a_host_may_keep_an_address_of_a_relayed_network() -> None:

@@ -201,7 +201,7 @@ def test_levels_of_the_log(cli: Command, peer: Namespace, started: ExitStack) ->
 def test_words(cli: Command) -> None:
     """Wrong ones say which are right; nothing is made."""
     for words, why in (
-        (["link"], "there is only link run and link takeover"),
+        (["link"], "netalias: link: there is only link run and link takeover"),
         (["link", "stop"], "there is only link run and link takeover"),
         (["link", "run", "link0"], "link run needs a name and a device"),
         (["link", "takeover"], "link takeover needs a name and a device"),
@@ -216,6 +216,7 @@ def test_words(cli: Command) -> None:
         assert why in done.stderr, done.stderr
     done = cli.run("link", "run", "eth9", "h:1")
     assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "netalias: eth9: a device of another kind has this name\n"
     done = cli.run("show", "physical", "link0")
     assert done.stderr.startswith("netalias: link0: no link has this name")
     assert done.returncode == 2

@@ -102,6 +102,10 @@ def test_by_the_running_watcher(made: Stage, client: Client, tmp_path: Path) -> 
         assert made.exchange(SINGLE)
         assert made.relay("save").splitlines()[0] == line
         assert "a file declares it" in made.relay.fails(2, "relay0-")
+        said = made.relay.fails(2, "relay", "10.1.0.98", "on", "eth99", *WORDS[2:-1], "udp:3")
+        assert "there is no device eth99" in said
+        said = made.relay.fails(2, "relay", SINGLE, "on", "lo", *WORDS[2:-1], "udp:3")
+        assert "nobody can ask there" in said
         made.relay.silent("relay1-")
         until(lambda: made.proxies() == sorted((SINGLE6, "10.1.0.99")))
         assert names(made) == ["relay0", "relay2"]

@@ -1,0 +1,54 @@
+"""Tables of tunnels, links and bundles: what a terminal of 80 columns leaves out."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from netalias.cli import show
+from netalias.views import bundles, links, tunnels
+
+TABLES = [
+    ([*tunnels.COLUMNS], tunnels.LEFT_OUT,
+     "vif0 198.51.100.7/24 10.0.0.77 udp:7777 1464 up 123456 123456 0"),
+    (links.HEADINGS, links.DROPPED,
+     "link0 198.51.100.77:6669/udp udp open - off 1 1234567 1234567 4100 3500 0 0"),
+    (bundles.HEADINGS, bundles.DROPPED,
+     "link0 198.51.100.77:6669/udp up 94.1_Mbit/s 50_% 12.5_ms 93.0_Mbit/s 9.1_Mbit/s 99 99 0 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("headings", "dropped", "row"), TABLES, ids=["tunnel", "link", "bundle"])
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_a_usual_table_fits_a_terminal(
+    headings: list[str],
+    dropped: tuple[tuple[str, ...], ...],
+    row: str,
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The last line names what is left out, and the command that tells it; a pipe gets all."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    cells = [cell.replace("_", " ") for cell in row.split()]
+    assert len(cells) == len(headings)
+    show.narrow(headings, [cells], "netalias -j show them", dropped)
+    lines = capsys.readouterr().out.splitlines()
+    if terminal:
+        assert max(map(len, lines)) <= 80
+        assert lines[2].startswith("not shown: ")
+        assert lines[2].endswith(" (netalias -j show them)")
+        named = lines[2].removeprefix("not shown: ").partition(" (")[0].split(", ")
+        assert [one for one in headings if one not in named] == lines[0].split()
+    else:
+        assert lines[0].split() == headings
+
+
+def test_what_would_be_an_order_to_a_terminal_is_not_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in a device of a link, which may be any command."""
+    show.narrow(["NAME", "DEVICE"], [["link0", "!\x1b[2Jcat"]], "")
+    assert "\x1b" not in capsys.readouterr().out
