@@ -144,6 +144,9 @@ def end(options: Options, name: str) -> int:
                 raise errors.StateError(f"{name}: the watcher has not ended it in {SECONDS:g} s")
         elif found is not None:
             carried.end(found, folder, SECONDS)
+        if found is not None:
+            with engine.transaction():
+                pass  # the lock is held until what it has made is undone
     return errors.STATUS_OK
 
 

@@ -114,7 +114,10 @@ def create(name: str, tap: bool = False, offload: bool = True) -> Tun:
     Raises LimitError, BadName, AlreadyExists, NotPermitted, KernelError.
     """
     _check(name)
-    fd = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        fd = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise errors.kernel_error(DEVICE, error.errno or 0) from None
     flags = (IFF_TAP if tap else IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR
     try:
         ioctl(fd, TUNSETIFF, _IFREQ.pack(name.encode(), flags))
