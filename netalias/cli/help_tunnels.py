@@ -37,7 +37,8 @@ Options: those above, -j -p -d -v -q --dry-run --wait SECONDS -n NAME
 
 RELAY = """\
 netalias [OPTION]... relay PREFIX[,PREFIX]... on MAIN [to PEER | to passive]
-                     carriage udp[:PORT] | ipip94 | ipip [mtu BYTES] [key FILE]
+                     carriage udp[:PORT] | ipip94 | ipip | wireguard[:PORT]
+                     [mtu BYTES] [key FILE]
 netalias [OPTION]... relayN-
 netalias [OPTION]... relay [relayN]
 

@@ -10,6 +10,7 @@ What was queued for it while the link was down is dropped: nobody waits for old 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from select import POLLERR, POLLIN
 from time import monotonic
 
@@ -136,6 +137,11 @@ class LinkRunner:
                 dropped += 1
         if state is not None:
             state.counters["in_dropped"] += dropped
+
+    def give(self, packet: memoryview) -> None:
+        """Give the device a packet that a filter made."""
+        with suppress(OSError):  # the device is down
+            os.writev(self.tun.fileno(), [PLAIN, packet])
 
     def _refuses(self, write: Write) -> bool:
         """Whether a filter drops what has come."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         outgoing: list[Outgoing]
         incoming: list[Incoming]
 
+        def give(self, packet: memoryview) -> object:
+            """Give the device a packet that a filter made."""
+
 
 COUNTERS = {
     "": 0,

@@ -8,6 +8,7 @@ import pytest
 
 from netalias.cli import help
 from netalias.cli.wrapping import WIDTH, wrapped
+from netalias.desired.tunnels import CARRIAGES
 
 
 @pytest.mark.parametrize("verb", ["", *help.VERBS])
@@ -53,3 +54,10 @@ def test_what_fits_stays_as_it_is() -> None:
 def test_a_word_that_is_too_long_stands_alone() -> None:
     """It is not cut."""
     assert wrapped("a bbbbbbbbbb c\n", 5) == "a\nbbbbbbbbbb\nc\n"
+
+
+@pytest.mark.parametrize("verb", ["vif", "relay"])
+def test_the_help_names_every_carriage(verb: str) -> None:
+    """All that a line may have."""
+    for carriage in CARRIAGES:
+        assert re.search(rf"\b{carriage}\b", help.text(verb)), carriage
