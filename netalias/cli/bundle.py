@@ -81,7 +81,7 @@ def show(options: Options, words: list[str]) -> int:
 
         write(json.render(bundles.objects(served), pretty=options.pretty))
     elif served:
-        from netalias.cli.show import narrow
+        from netalias.cli.tables import narrow
 
         narrow(bundles.HEADINGS, bundles.rows(served), "netalias -j show bundle", bundles.DROPPED)
     return errors.STATUS_OK

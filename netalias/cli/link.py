@@ -177,7 +177,7 @@ def physical(options: Options, words: list[str]) -> int:
 
         write(json.render(views.physical(served), pretty=options.pretty))
     elif served:
-        from netalias.cli.show import narrow
+        from netalias.cli.tables import narrow
 
         narrow(views.HEADINGS, views.rows(served), "netalias -j show physical", views.DROPPED)
     return errors.STATUS_OK

@@ -6,6 +6,7 @@ import sys
 
 from netalias import errors
 from netalias.cli.output import write
+from netalias.cli.tables import harmless, narrow, width
 from netalias.model import Snapshot
 from netalias.model.names import printable, split
 
@@ -220,7 +221,7 @@ def _table(options: Options, headings: list[str], rows: Sequence[Sequence[str]])
         return
     from netalias.views import aligned
 
-    rows = _harmless(rows)
+    rows = harmless(rows)
     if options.brief:
         if rows and options.color == "always":
             from netalias.views.columns import painted
@@ -233,39 +234,12 @@ def _table(options: Options, headings: list[str], rows: Sequence[Sequence[str]])
         from netalias.views.table import render
 
         drawn = render(
-            headings, rows, sys.stdout, color=colors(options), width=_width(), where=DETAILS
+            headings, rows, sys.stdout, color=colors(options), width=width(), where=DETAILS
         )
         if drawn:
             write(drawn)
             return
     narrow(headings, rows, DETAILS)
-
-
-def narrow(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    where: str,
-    dropped: Sequence[tuple[str, ...]] | None = None,
-) -> None:
-    """Print a plain table: on a terminal without the columns *dropped* for which there is no room,
-    and with a line that names them and the command *where* they are told."""
-    rows = _harmless(rows)
-    if sys.stdout is not None and sys.stdout.isatty():
-        from netalias.views import columns
-
-        some = columns.DROPPED if dropped is None else dropped
-        write(columns.fitted(headings, rows, _width(), some, where=where))
-    else:
-        from netalias.views import aligned
-
-        write(aligned(headings, rows))
-
-
-def _harmless(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """The rows without what would be an order to a terminal."""
-    if all(text.isprintable() for row in rows for text in row):
-        return rows
-    return [tuple(map(printable, row)) for row in rows]
 
 
 def draws(options: Options) -> bool:
@@ -277,19 +251,6 @@ def draws(options: Options) -> bool:
     if options.color == "always":
         return True
     return environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
-
-
-def _width() -> int:
-    """The columns of the terminal, or those that COLUMNS says; 0 where there is neither."""
-    from os import environ, get_terminal_size
-
-    said = environ.get("COLUMNS", "")
-    if said.isascii() and said.isdigit():
-        return int(said)
-    try:
-        return get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):
-        return 0
 
 
 def colors(options: Options) -> bool:

@@ -208,7 +208,7 @@ def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> No
         between = "\\  " if options.oneline else "\n    "
         write("".join(between.join(tunnels.detail(one)) + "\n" for one in found))
     elif found:
-        from netalias.cli.show import narrow
+        from netalias.cli.tables import narrow
 
         headings, rows = [*tunnels.COLUMNS], tunnels.rows(found)
         narrow(headings, rows, "netalias -d show tunnels", tunnels.LEFT_OUT)

@@ -53,7 +53,7 @@ TAKEN = {
     EBUSY: "another process has this device",
     EINVAL: "a device of another kind has this name",
 }
-"""What TUNSETIFF means where the name is taken; EINVAL of one that is no TUN, or a TAP."""
+"""The errors of TUNSETIFF for a name that is taken; EINVAL also for a TUN in place of a TAP."""
 
 _IFREQ = Struct("16sH22x")
 _INT = Struct("i")
