@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import write
+from netalias.cli.output import narrow, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,5 @@ def show(options: Options, words: list[str]) -> int:
 
         write(json.render(bundles.objects(served), pretty=options.pretty))
     elif served:
-        from netalias.cli.tables import narrow
-
         narrow(bundles.HEADINGS, bundles.rows(served), "netalias -j show bundle", bundles.DROPPED)
     return errors.STATUS_OK

@@ -8,9 +8,11 @@ netalias [OPTION]... link run | takeover NAME DEVICE...
 run: make the network device NAME, a TUN, and carry its packets over the first DEVICE that opens to
 another machine where the same runs. It stays in the foreground until a signal. Addresses and routes
 are yours: ip addr add 10.8.0.1 peer 10.8.0.2 dev NAME.
+
 takeover: go on in this process with NAME and the link of the one that serves it, which ends: for an
 upgrade. No packet is lost, and the peer hears nothing of it. Only a process of the same release, or
 of one with the same layouts, and of the same user or root, can take over; else all stays as it is.
+A bundle stays with its process.
 
   HOST:PORT, HOST:PORT/tcp   call a machine; [::1]:6669: an IPv6 address stands in brackets
   HOST:PORT/udp              one packet a datagram

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import write
+from netalias.cli.output import narrow, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from netalias.tunnels.tun import Tun
 
 RUN, TAKEOVER = ACTIONS = ("run", "takeover")
+BUNDLE = "bundle"
+"""The content of a bundle in its record."""
 EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
 
 
@@ -107,6 +109,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     mine = handover.version(__version__)
     came = None
     if asked.action == TAKEOVER:
+        _check_single(folder, asked.name)
         came = takeover.receive(folder, asked.name, mine, tap=options.tap)
     server = takeover.served(folder, asked.name, takeover.PATIENCE if came else 0.0)
     try:
@@ -140,6 +143,15 @@ def _translating(runner: LinkRunner, folder: str, cookie: int) -> list[Pollable]
     from netalias.tunnels.translating import Translating
 
     return [Translating(runner, folder, cookie)]
+
+
+def _check_single(folder: str, name: str) -> None:
+    """Check that no bundle is to be taken over. Raises StateError."""
+    from netalias.runtime import links
+
+    found = links.read(folder, name)
+    if found is not None and found.content == BUNDLE:
+        raise errors.StateError(f"{name}: a bundle stays with its process")
 
 
 def _made(options: Options, asked: Request) -> Tun:
@@ -177,8 +189,6 @@ def physical(options: Options, words: list[str]) -> int:
 
         write(json.render(views.physical(served), pretty=options.pretty))
     elif served:
-        from netalias.cli.tables import narrow
-
         narrow(views.HEADINGS, views.rows(served), "netalias -j show physical", views.DROPPED)
     return errors.STATUS_OK
 

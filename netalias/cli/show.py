@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from netalias import errors
-from netalias.cli.output import write
-from netalias.cli.tables import harmless, narrow, width
+from netalias.cli.output import harmless, narrow, width, write
 from netalias.model import Snapshot
 from netalias.model.names import printable, split
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import write
+from netalias.cli.output import narrow, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,7 +208,5 @@ def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> No
         between = "\\  " if options.oneline else "\n    "
         write("".join(between.join(tunnels.detail(one)) + "\n" for one in found))
     elif found:
-        from netalias.cli.tables import narrow
-
         headings, rows = [*tunnels.COLUMNS], tunnels.rows(found)
         narrow(headings, rows, "netalias -d show tunnels", tunnels.LEFT_OUT)

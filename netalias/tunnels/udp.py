@@ -251,7 +251,7 @@ class Udp(Carriage):
                     break
         except OSError:
             pass  # nothing more is there, or an error that failures() tells
-        return (view, length, 0, self.peer) if self.ends else None
+        return (view, length, 0, self.peer or NOBODY) if self.ends else None
 
     def _receive_sized(self) -> tuple[memoryview, int, int, Source] | None:
         """The same with the size, and its sender."""

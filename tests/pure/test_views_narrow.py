@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from netalias.cli import tables
+from netalias.cli import output
 from netalias.views import bundles, links, tunnels
 
 TABLES = [
@@ -34,7 +34,7 @@ def test_a_usual_table_fits_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     cells = [cell.replace("_", " ") for cell in row.split()]
     assert len(cells) == len(headings)
-    tables.narrow(headings, [cells], "netalias -j show them", dropped)
+    output.narrow(headings, [cells], "netalias -j show them", dropped)
     lines = capsys.readouterr().out.splitlines()
     if terminal:
         assert max(map(len, lines)) <= 80
@@ -50,5 +50,5 @@ def test_what_would_be_an_order_to_a_terminal_is_not_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As in a device of a link, which may be any command."""
-    tables.narrow(["NAME", "DEVICE"], [["link0", "!\x1b[2Jcat"]], "")
+    output.narrow(["NAME", "DEVICE"], [["link0", "!\x1b[2Jcat"]], "")
     assert "\x1b" not in capsys.readouterr().out

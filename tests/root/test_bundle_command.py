@@ -93,6 +93,8 @@ def test_two_links(cli: Command, peer: Namespace, cables: ExitStack, suffix: str
     assert "WEIGHT" in table
     assert table.count(f"/{suffix}") == 2
     assert [one["content"] for one in json.loads(cli("-j", "show", "physical"))] == ["bundle"] * 2
+    said = cli.fails(2, "link", "takeover", "link0", "h:1")
+    assert said == "netalias: link0: a bundle stays with its process"
     assert ours.end() == 0
     assert cli("-j", "show", "bundle") == "[]\n"
     assert "link0" not in here.names()
