@@ -20,6 +20,8 @@ STREAMS = (TCP, TTY, EXEC, GENERIC)
 ANYWHERE = ("*", "0.0.0.0", "::")
 """Hosts that mean any: such a device waits for its peer."""
 
+DIGITS = 9
+"""Of the number of a descriptor, which is an int of C."""
 MAPPED = "::ffff:"
 """In front of an address of IPv4 at a socket of IPv6."""
 
@@ -105,7 +107,7 @@ def _descriptor(word: str) -> Device | None:
     head, _, number = word.partition(":")
     if head != "fd" or "/" in number:
         return None
-    if not (number.isascii() and number.isdecimal()):
+    if not (number.isascii() and number.isdecimal() and len(number) <= DIGITS):
         raise errors.UsageError(f"{word}: the number of a descriptor is needed")
     return Device(word, GENERIC, str(int(number)))
 

@@ -154,19 +154,23 @@ def open_ethernet(device: Device, greets: Greets) -> Link:
 def open_inherited(device: Device, greets: Greets) -> Link:
     """The descriptor that the process was started with, whatever is behind it: a socket has the
     name of its peer. Raises OSError, StateError."""
-    number = int(device.place)
     try:
-        made = socket.socket(fileno=os.dup(number))
+        fd = os.dup(int(device.place))
     except OSError as error:
-        if error.errno != ENOTSOCK:
-            raise errors.StateError(f"{device.word}: {error.strerror}") from None
-        return _no_socket(number, device)
+        raise errors.StateError(f"{device.word}: {error.strerror}") from None
+    try:
+        made = socket.socket(fileno=fd)
+    except OSError as error:
+        if error.errno == ENOTSOCK:
+            return _no_socket(fd, device)
+        os.close(fd)
+        raise errors.StateError(f"{device.word}: {error.strerror}") from None
     made.setblocking(False)
     return _of_socket(made, device, greets)
 
 
-def _no_socket(number: int, device: Device) -> Link:
-    fd = os.dup(number)
+def _no_socket(fd: int, device: Device) -> Link:
+    """The same about a descriptor of ours, which is closed if it cannot be used."""
     try:
         if os.isatty(fd):
             return _terminal(fd, LinkState(device.word, TTY, os.ttyname(fd)))

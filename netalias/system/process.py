@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _signal import pidfd_send_signal  # type: ignore[import-not-found]  # signal loads enum
-
 
 def owner(pid: int) -> int:
     """The real user ID of a process; -1 for a dead or invisible one.
@@ -36,6 +34,8 @@ def tell(pidfd: int, number: int) -> None:
 
     Where SIGCHLD is ignored, the kernel forgets a child before anybody has read of its end.
     """
+    from signal import pidfd_send_signal
+
     try:
         pidfd_send_signal(pidfd, number)
     except ProcessLookupError:

@@ -239,7 +239,7 @@ class Udp(Carriage):
         The call that tells the size makes the text of an address too, which costs more than the
         rest of it.
         """
-        if self.sized or not self._is_settled:
+        if self.sized or self.peer is None or not self._is_settled:
             return self._receive_sized()
         take, view, self.ends = self._socket.recv_into, self._view, []
         length = 0

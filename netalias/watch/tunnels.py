@@ -389,6 +389,8 @@ class Tunnels:
             one.pidfd = os.pidfd_open(one.pid)
         except OSError as error:
             # ESRCH: it has ended already, and the kernel has reaped it.
+            if one.pid and error.errno != ESRCH:
+                os.kill(one.pid, signal.SIGKILL)  # nobody would hear of its end
             one.pid = 0
             one.due = self._deaths.undone(one.name, self._clock())
             if error.errno != ESRCH:

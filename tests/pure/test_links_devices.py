@@ -57,6 +57,7 @@ def test_a_word_is_a_device(word: str, kind: str, place: str, port: str) -> None
         ("link:", "not the name of a network device"),
         ("link:abcdefghijklmnop", "not the name of a network device"),
         ("fd:x", "the number of a descriptor"),
+        ("fd:9999999999", "the number of a descriptor"),
     ],
 )
 def test_other_words_are_refused(word: str, why: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from errno import EAFNOSUPPORT, ENOENT, EPERM
+from errno import EAFNOSUPPORT, EMFILE, ENOENT, EPERM
 from io import StringIO
 from pathlib import Path
 from select import POLLIN, poll
@@ -241,6 +241,26 @@ def test_a_data_plane_may_have_ended_already(stage: Stage, closed: bool) -> None
         stage.load("")
     assert (stage.devices, stage.rules, tunnels.carried(stage.folder)) == (["lo"], [], [])
     assert stage.said() == []
+
+
+def test_a_data_plane_without_a_descriptor_is_ended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would hear of its end: two would read the same device. Another one comes later."""
+
+    def refused(pid: int) -> int:
+        raise OSError(EMFILE, os.strerror(EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", refused)
+        stage.load(LINE)
+    ended = [os.waitpid(pid, 0)[1] for pid in stage.pids]
+    assert {os.WTERMSIG(one) for one in ended} == {signal.SIGKILL}
+    assert stage.said() == ["vif0: no data plane: Too many open files"] * len(ended)
+    stage.pids.clear()
+    stage.now += stage.tunnels.due(stage.now) or 0.0
+    stage.rest()
+    assert len(stage.pids) == 1
 
 
 def test_what_cannot_be_opened_is_told_once_and_tried_again(stage: Stage) -> None:

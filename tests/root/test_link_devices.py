@@ -267,6 +267,15 @@ def test_an_inherited_udp_socket(connected: bool) -> None:
     assert two.recv(99) == b"back"
 
 
+def test_nothing_of_an_inherited_descriptor_stays_open() -> None:
+    """Of one that is no socket, and that opens; the descriptor itself is another's."""
+    with open(os.devnull, "rb") as file:
+        before = os.listdir("/proc/self/fd")
+        (link,) = finished(opened(f"fd:{file.fileno()}"))
+        link.close()
+        assert os.listdir("/proc/self/fd") == before
+
+
 def test_an_inherited_tcp_socket() -> None:
     """B-13: a stream has the name of its peer; one that nobody has called is refused."""
     listening = socket.create_server(("127.0.0.1", 0))
