@@ -103,7 +103,10 @@ class Relay:
     def _device_ready(self, events: int) -> None:
         if events & GONE:
             raise errors.StateError(f"{self.tun.name}: the device is gone")
-        self._outward.pump()
+        try:
+            self._outward.pump()
+        except OSError as error:
+            raise self.tun.gone(error) from None
 
     def _carriage_ready(self, events: int) -> None:
         if events & POLLERR:

@@ -90,11 +90,21 @@ class Tun:
         return self.offload
 
     def read(self) -> bytes:
-        """The next packet behind its header of virtio; empty when there is none now."""
+        """The next packet behind its header of virtio; empty when there is none now. Raises
+        StateError when the device is gone."""
         try:
             return os.read(self._fd, LARGEST)
         except BlockingIOError:
             return b""
+        except OSError as error:
+            raise self.gone(error) from None
+
+    def gone(self, error: OSError) -> Exception:
+        """The error to raise for one of reading: under load a device is deleted while it is being
+        read, more often than while poll(2) waits for it."""
+        if error.errno != EBADFD:
+            return error
+        return errors.StateError(f"{self.name}: the device is gone", errno=EBADFD)
 
     def write(self, packet: bytes | bytearray | memoryview, header: bytes = PLAIN) -> None:
         """Give the kernel a packet. Raises OSError."""

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from errno import EMSGSIZE
+from select import POLLIN
 
 import pytest
 from support import PATIENCE, SLOW, Namespace
@@ -26,6 +27,7 @@ from tunnelled import (
     wait_for,
 )
 
+from netalias import errors
 from netalias.packets import ip
 from netalias.tunnels import counters, frames, hello, plane, tun
 from netalias.tunnels.carriage import open_carriage
@@ -196,6 +198,20 @@ def test_a_program_may_connect_before_the_peer_is_known(netns: Namespace) -> Non
         packet = memoryview(bytearray(ip.ipv4(*map(socket.inet_aton, INNER), 6, syn)))
         assert [one(packet, 0, False) for one in made.outgoing] == [0]
         assert struct.unpack("!H", packet[-2:]) == (ROOM - 40,)
+
+
+def test_a_device_that_is_deleted_while_it_is_read(netns: Namespace) -> None:
+    """It is told in one sentence, as where poll(2) tells of it."""
+    with ExitStack() as stack:
+        with netns:
+            device = stack.enter_context(closing(tun.create("vif0")))
+            carriage = stack.enter_context(closing(open_carriage("udp:7777")))
+        made = Relay(device, carriage)
+        netns.ip("link del vif0")
+        with pytest.raises(errors.StateError, match="vif0: the device is gone"):
+            device.read()
+        with pytest.raises(errors.StateError, match="vif0: the device is gone"):
+            made._device_ready(POLLIN)
 
 
 def test_a_device_that_is_down_takes_no_answer(netns: Namespace) -> None:
