@@ -178,8 +178,8 @@ SAVING = {"adopt": "cli.saving.adopt", "batch": "cli.saving_batch.batch"}
 """The same of verbs with --save."""
 
 SHORT = {
-    "s": "show", "c": "cat", "co": "confirm", "i": "import", "m": "monitor", "mo": "monitor",
-    "p": "publish", "t": "types",
+    "s": "show", "c": "cat", "co": "confirm", "i": "import", "l": "lookup", "m": "monitor",
+    "mo": "monitor", "p": "publish", "t": "types",
 }  # fmt: skip
 """Abbreviations that were unique before other verbs were added, and are kept."""
 

@@ -144,6 +144,14 @@ TABLE = (
     ("pool --from {lending} web nosuch", USAGE),
     ("pool --from {lending} mail take", REFUSED),
     ("pool --from {lending} web release 10.0.1.2", REFUSED),
+    ("vif", OK),
+    ("vif0 10.9.9.9", USAGE),
+    ("vif9", REFUSED),
+    ("vif9-", REFUSED),
+    ("relay nosuch on eth0 carriage udp", USAGE),
+    ("relay9-", REFUSED),
+    ("link nosuch", USAGE),
+    ("link run link0 nosuch", USAGE),
     ("confirm", REFUSED),
     ("confirm now", USAGE),
     ("rollback", REFUSED),
@@ -205,7 +213,9 @@ def test_every_verb_is_in_the_table() -> None:
         words = [word for word in text.split() if not word.startswith("-")]
         if words and words[0] in cli.VERBS and status in verbs:
             verbs[status].add(words[0])
-    without = {"confirm", "doctor", "monitor", "rollback", "unpublish", "watch"}
+    without = {
+        "confirm", "doctor", "link", "monitor", "relay", "rollback", "unpublish", "watch",
+    }  # fmt: skip
     assert verbs[OK] == set(cli.VERBS) - without
     assert set(cli.VERBS) - verbs[USAGE] == {"complete"}
 

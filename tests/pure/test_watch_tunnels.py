@@ -163,7 +163,7 @@ def test_a_line_makes_device_address_route_and_rule(stage: Stage) -> None:
     assert stage.rules == ["198.51.100.7"]
     assert stage.started == [
         ["carriage", "udp:7777", "device", "vif0", "mtu", "1472", "to", "203.0.113.9",
-         "address", "198.51.100.7/24"]
+         "address", "198.51.100.7/24", "folder", stage.folder, "cookie", "0"]
     ]  # fmt: skip
     assert stage.said() == []
     assert stage.tunnels.due(stage.now) == LOOK

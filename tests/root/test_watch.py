@@ -694,7 +694,7 @@ def test_a_bug_ends_nothing(
 
     with cli.namespace:
         watcher = Watcher(Settings([str(conf)], private_texts=True), netalias.open())
-        monkeypatch.setattr(watcher, "_parsed", fail)
+        monkeypatch.setattr(watcher._files, "parsed", fail)
         monkeypatch.setattr(watcher.controller, "act", fail)
         watcher.controller.touched = False
         with Followed() as files:

@@ -126,7 +126,7 @@ def test_the_end_comes_also_where_the_release_fails(
 
     made._loop = Loop()  # type: ignore[assignment]
     made._settings.release = True
-    monkeypatch.setattr(made, "_remove_declared", fail)
+    monkeypatch.setattr("netalias.watch.release.remove", fail)
     made._signalled({signal.SIGTERM})
     assert ended == [True]
     assert made.status == errors.STATUS_BUG
