@@ -145,8 +145,9 @@ def end(options: Options, name: str) -> int:
         elif found is not None:
             carried.end(found, folder, SECONDS)
         if found is not None:
-            with engine.transaction():
-                pass  # the lock is held until what it has made is undone
+            with engine.transaction():  # the lock is held until what it has made is undone
+                if not held:
+                    tunnels.undo(engine, [])  # unless it was killed meanwhile
     return errors.STATUS_OK
 
 

@@ -10,7 +10,6 @@ What was queued for it while the link was down is dropped: nobody waits for old 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from select import POLLERR, POLLIN
 from time import monotonic
 
@@ -140,8 +139,11 @@ class LinkRunner:
 
     def give(self, packet: memoryview) -> None:
         """Give the device a packet that a filter made."""
-        with suppress(OSError):  # the device is down
+        try:
             os.writev(self.tun.fileno(), [PLAIN, packet])
+        except OSError:  # the device is down
+            if self._session is not None and self._session.state is not None:
+                self._session.state.counters["in_dropped"] += 1
 
     def _refuses(self, write: Write) -> bool:
         """Whether a filter drops what has come."""

@@ -145,7 +145,7 @@ TABLE = (
     ("pool --from {lending} mail take", REFUSED),
     ("pool --from {lending} web release 10.0.1.2", REFUSED),
     ("vif", OK),
-    ("vif0 10.9.9.9", USAGE),
+    ("vif vif0 10.9.9.9", USAGE),
     ("vif9", REFUSED),
     ("vif9-", REFUSED),
     ("relay nosuch on eth0 carriage udp", USAGE),

@@ -7,9 +7,10 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support import PATIENCE, SLOW
@@ -22,6 +23,13 @@ from netalias.system import descriptors
 NAME = rendezvous("peer", "mac", bytes.fromhex("02005e000001"))
 STORMS = int(os.environ.get("NETALIAS_STORMS", "5"))
 """Storms of ten starters; two hundred before a release."""
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short name: that of a socket in it has 107 bytes at most (unix(7))."""
+    with TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def listening(folder: Path) -> Server:

@@ -64,8 +64,13 @@ class Vif:
 
     def routed(self) -> None:
         """The relay owns the address: it sends to it through the tunnel."""
-        until(lambda: "vif0" in self.there.names())
-        self.there.ip(f"-{self.version} route add {self.own} dev vif0 src {FAR[self.version]}")
+        words = f"-{self.version} route replace {self.own} dev vif0 src {FAR[self.version]}"
+        until(lambda: not self.there.run(["ip", *words.split()], check=False).returncode)
+
+    def indexes(self) -> list[str]:
+        """The index of vif0 at both ends, empty where it is not there."""
+        ends = self.here, self.there
+        return [one.ip("-o link show vif0", check=False).partition(":")[0] for one in ends]
 
     def connected(self) -> tuple[socket.socket, socket.socket]:
         """A TCP connection from the address to the far host."""
@@ -190,9 +195,11 @@ def test_a_killed_watcher_takes_the_data_plane_with_it(vif4: Vif, stack: ExitSta
 def test_a_line_that_changes(vif4: Vif, stack: ExitStack) -> None:
     """Another port, at both ends; then no line at all."""
     ends = vif4.watch(stack)
+    before = vif4.indexes()
     for watch, file in zip(ends, vif4.lines, strict=True):
         file.write_text(file.read_text().replace("7777", "7778"))
         watch.says("read again")
+    until(lambda: all(a and a != b for a, b in zip(vif4.indexes(), before, strict=True)))
     vif4.routed()
     client, far = vif4.connected()
     with client, far:
