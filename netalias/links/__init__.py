@@ -20,7 +20,7 @@
     netdev.py    flags, MTU and carrier of a network device
     runner.py    a network device served by one session
     takeover.py  a served network device goes to another process
-    election.py, handover.py, received.py, spec.py
+    election.py, handover.py, spec.py
                  how such things are found, given, taken and laid out
     record.py    what show physical tells
     session.py   a link over the first device that opens, and again when it is lost

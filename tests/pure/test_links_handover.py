@@ -459,8 +459,8 @@ def test_an_offer_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_version(link: Link) -> None:
     """B-7: a larger device is another layout, so the version differs without anybody having
     thought of it; both are named, on both sides, and nothing is taken."""
-    larger = {**spec.DEVICES, "modem": Struct("name" / Bytes(300))}
-    other = version("2.0", {**spec.LAYOUTS, "link": spec.link_layout(larger)})
+    larger = Struct("device" / spec.DEVICE, "modem" / Bytes(300))
+    other = version("2.0", {**spec.LAYOUTS, "device": larger})
     one, two = (word.decode() for word in (MINE, other))
     assert one.split()[-1] != two.split()[-1]
 

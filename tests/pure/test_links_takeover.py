@@ -125,7 +125,7 @@ def test_any_body(content: bytes) -> None:
 
 
 def test_an_unknown_kind() -> None:
-    """B-10: it is named; one of 0 is malformed."""
+    """B-11: it is named; one of 0 is malformed."""
     known = {**takeover.packed(state()), "kind": len(KINDS) + 1}
     content = spec.DEVICE.build({"mtu": 1, "links": [known]})
     with pytest.raises(errors.StateError, match=f"unknown link type {len(KINDS) + 1}"):
