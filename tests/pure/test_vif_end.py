@@ -10,6 +10,7 @@ import pytest
 
 from netalias.cli import vif
 from netalias.engine import carried
+from netalias.engine import tunnels as work
 from netalias.runtime import asked, instance, tunnels
 
 
@@ -38,9 +39,11 @@ def test_all_is_undone_when_it_returns(watched: bool, monkeypatch: pytest.Monkey
         instance, "running", lambda folder: SimpleNamespace(pid=7) if watched else None
     )
     monkeypatch.setattr(carried, "end", lambda *_: seen.append("gone"))
+    monkeypatch.setattr(work, "undo", lambda *_: seen.append("undone"))
     monkeypatch.setattr(carried, "wait", lambda *_: seen.append("gone") is None)  # type: ignore[func-returns-value]
     options = SimpleNamespace(
         engine=engine, dry_run=False, absent_ok=False, changes=None, verbose=False
     )
     assert vif.end(options, "vif0") == 0  # type: ignore[arg-type]
-    assert seen == ["locked", "unlocked", "gone", "locked", "unlocked"]
+    undone = [] if watched else ["undone"]
+    assert seen == ["locked", "unlocked", "gone", "locked", *undone, "unlocked"]
