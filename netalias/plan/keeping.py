@@ -183,7 +183,7 @@ def decide(
     addresses = [one.address for one in entries]
     found.own = {_key(one) for one in addresses if is_own(one, device)}
     taken = {_key(one) for one in addresses if not is_copy(one, device)}.union(elsewhere)
-    former = {key: _rated(one, limits) for key, one in kept.items()}
+    former = {key: rated(one, limits) for key, one in kept.items()}
     for key, entry in copies.items():
         end = end_of(entry, now)
         former.setdefault(key, Former(*key, end - limits.keep, end))
@@ -194,7 +194,7 @@ def decide(
             former[key] = Former(*key, now, now + limits.keep)
             found.lost.append(key)
     found.returned = [key for key in former if key in taken]
-    found.kept = _within({k: v for k, v in former.items() if k not in taken}, limits, now)
+    found.kept = within({k: v for k, v in former.items() if k not in taken}, limits, now)
     found.remove = [one.address for key, one in copies.items() if key not in found.kept]
     for key, one in found.kept.items():
         left, copy = max(int(one.until - now), 1), copies.get(key)
@@ -225,12 +225,12 @@ def _key(entry: Address) -> Key:
     return entry.family, entry.local
 
 
-def _rated(one: Former, limits: Limits) -> Former:
+def rated(one: Former, limits: Limits) -> Former:
     """A former address with the end that the limits of now give it."""
     return Former(one.family, one.local, one.since, one.since + limits.keep)
 
 
-def _within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
+def within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
     """The former addresses that are kept further, the newest of each family."""
     left = [one for one in former.values() if one.until > now + SLACK]
     left.sort(key=lambda one: (one.since, one.key))

@@ -12,7 +12,7 @@ from netalias import errors
 from netalias.engine import keeping
 from netalias.model import AF_INET, address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
-from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
+from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own, rated, within
 from netalias.runtime import asked as requests
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
@@ -97,9 +97,9 @@ class Subject:
 
     def away(self, now: float) -> None:
         """Note that there is no such device at this time: what it had is kept from now on."""
-        keep, before = self.task.keep, self.former
-        lost = {key: Former(*key, now, now + keep) for key in self.seen}
-        self.former = {key: one for key, one in (lost | before).items() if one.since + keep > now}
+        lost = {key: Former(*key, now, now + self.task.keep) for key in self.seen}
+        former = {key: rated(one, self.limits) for key, one in (lost | self.former).items()}
+        self.former = within(former, self.limits, now)
         self.seen = set()
 
 

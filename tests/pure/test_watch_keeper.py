@@ -11,7 +11,7 @@ from kept import LINE, Kept
 
 from netalias import desired
 from netalias.engine.iface import carry_out
-from netalias.model import AF_INET, AF_INET6, PROTOCOL
+from netalias.model import AF_INET, AF_INET6, PROTOCOL, address_text
 from netalias.model.events import State
 from netalias.model.iface import MANUAL
 from netalias.model.steps import AddAltname
@@ -149,6 +149,17 @@ def test_a_device_that_vanishes_and_returns(kept: Kept) -> None:
     assert kept.kernel.setting("eth0", "promote_secondaries") == 1
     kept.pass_time(61)
     assert kept.copies == []
+
+
+def test_no_more_are_kept_of_a_device_that_is_away(kept: Kept) -> None:
+    """The limit of the line holds from the moment at which it goes, in the record too."""
+    kept.load("eth0 iface-alias kernel keep 100 max 1")
+    kept.add("10.0.0.2/24")
+    kept.rest()
+    kept.kernel.remove_device("eth0")
+    kept.rest()
+    record = read(kept.folder, kept.kernel.cookie())["eth0"]
+    assert [address_text(*key) for key in record.former] == ["10.0.0.2"]
 
 
 def test_a_killed_watcher(kept: Kept) -> None:
