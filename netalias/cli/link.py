@@ -28,7 +28,7 @@ class Request:
     __slots__ = ("action", "cookie", "devices", "levels", "mtu", "name", "terms")
 
     cookie: int
-    """That of the namespace, once it is known."""
+    """The cookie of the namespace, once it is known."""
 
     def __init__(self, options: Options, words: Sequence[str]) -> None:
         """Raises UsageError."""

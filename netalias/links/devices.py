@@ -21,7 +21,7 @@ ANYWHERE = ("*", "0.0.0.0", "::")
 """Hosts that mean any: such a device waits for its peer."""
 
 DIGITS = 9
-"""Of the number of a descriptor, which is an int of C."""
+"""Digits of the number of a descriptor at most: it is an int of C."""
 MAPPED = "::ffff:"
 """In front of an address of IPv4 at a socket of IPv6."""
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 PRIORITY = 32768
-"""Of our rules: behind those of the tables main (32766) and default (32767)."""
+"""The priority of our rules: behind those of the tables main (32766) and default (32767)."""
 
 FROM_PRIORITY = 32700
-"""Of our rules for a source: before the table main, whose default route would hold for it."""
+"""The priority of our rules for a source: before the table main, whose default route would hold
+for it."""
 
 _TUNNELS = 1 << 30
 _TABLES = 1 << 31

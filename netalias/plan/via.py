@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """Family and packed address."""
 
 PRIORITY = 32701
-"""Of these rules: after those of the tunnels' own addresses, before the table main."""
+"""The priority of these rules: after those of the tunnels' own addresses, before the table main."""
 
 
 def rules(unit: int, kept: Iterable[Key]) -> list[Rule]:

@@ -16,7 +16,7 @@ from time import strftime
 
 from netalias import errors
 from netalias.model.names import number
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import files, read_file, replace_file
 from netalias.runtime.instance import NOW
 from netalias.system.process import started
 
@@ -86,20 +86,12 @@ def read(folder: str, name: str) -> Served | None:
 
 def remove(folder: str, name: str) -> None:
     """Forget a network device. Raises StateError."""
-    path = f"{folder}/{name}{SUFFIX}"
-    try:
-        remove_file(path)
-    except OSError as error:
-        raise errors.StateError(f"{path}: {error.strerror}") from None
+    files.remove(f"{folder}/{name}{SUFFIX}")
 
 
 def all_served(folder: str) -> list[Served]:
     """All of the runtime directory *folder*, empty for none, by name."""
-    try:
-        names = sorted(os.listdir(folder)) if folder else []
-    except OSError:
-        return []
-    found = [read(folder, name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
+    found = [read(folder, name) for name in files.names(folder, SUFFIX)]
     return [one for one in found if one is not None]
 
 

@@ -13,7 +13,7 @@ from time import strftime
 
 from netalias import errors
 from netalias.model.names import number
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import files, read_file, replace_file
 from netalias.runtime.instance import NOW
 from netalias.system.process import owner, started
 
@@ -98,18 +98,10 @@ def read(folder: str, name: str) -> Carried | None:
 
 def remove(folder: str, name: str) -> None:
     """Forget a tunnel. Raises StateError."""
-    path = f"{folder}/{name}{SUFFIX}"
-    try:
-        remove_file(path)
-    except OSError as error:
-        raise errors.StateError(f"{path}: {error.strerror}") from None
+    files.remove(f"{folder}/{name}{SUFFIX}")
 
 
 def carried(folder: str) -> list[Carried]:
     """All tunnels of the runtime directory *folder*, empty for none, that a process carries."""
-    try:
-        names = sorted(os.listdir(folder)) if folder else []
-    except OSError:
-        return []
-    found = [read(folder, name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
+    found = [read(folder, name) for name in files.names(folder, SUFFIX)]
     return [one for one in found if one is not None]

@@ -62,7 +62,7 @@ class Carriage:
     """Called with each packet that could not be sent, and the errno of that; the parts of trains
     are no packets."""
     errno = 0
-    """That of the last send that failed."""
+    """The errno of the last send that failed."""
     dropped: Callable[[int], object] | None = None
     """Called with the index of a counter for each packet that came and is not given out."""
 

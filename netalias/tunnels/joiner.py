@@ -198,7 +198,7 @@ class _Shape:
 
 
 def _without_gap(view: memoryview, offset: int, span: int, shape: _Shape, head: bytes) -> int:
-    """Of *span* bytes those that follow the first slice without a gap and are of its train."""
+    """The bytes of *span* that stand without a gap and belong to the train of *head*."""
     columns: Any = view.obj
     end, stride = offset + span, shape.stride
     count = -(-span // stride)

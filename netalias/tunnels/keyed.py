@@ -61,11 +61,11 @@ class Keyed(Carriage):
 
     @property
     def overhead(self) -> int:  # type: ignore[override]
-        """Those of the carriage and of the seal."""
+        """Bytes that the carriage and the seal add to a packet."""
         return self._carriage.overhead + keys.OVERHEAD
 
     def fileno(self) -> int:
-        """That of the carriage."""
+        """The descriptor of the carriage."""
         return self._carriage.fileno()
 
     def send(self, packets: Packets, tos: int = 0, df: bool = False) -> int:
@@ -87,7 +87,7 @@ class Keyed(Carriage):
         return [(view[at : min(at + size, length)], source) for at in range(0, length, size)]
 
     def room(self) -> int:
-        """That of the carriage, without the seal."""
+        """The room of the carriage, without that of the seal."""
         return self._carriage.room() - keys.OVERHEAD
 
     def send_train(self, train: Datagrams, size: int, tos: int = 0, df: bool | int = False) -> bool:

@@ -23,8 +23,8 @@ ALIAS = "netalias wireguard"
 
 
 class Status:
-    """The state of a device: where its peer was heard last (empty for nowhere yet),
-    the time of the last handshake in seconds since 1970 (0 for none), and bytes each way."""
+    """The state of a device: the address and port at which its peer was heard last, empty before
+    that, the time of the last handshake in seconds since 1970, 0 for none, and bytes each way."""
 
     def __init__(self, peer: Any) -> None:
         endpoint = peer.get_attr("WGPEER_A_ENDPOINT") if peer is not None else None

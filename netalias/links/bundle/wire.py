@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Buffer = bytes | bytearray | memoryview
 
 VERSION = 1
-"""Of both layouts. Links of another version never come up."""
+"""The version of both layouts. Links of another version never come up."""
 
 FRAGMENT = 0xB0
 BEAT = 0xB1
