@@ -38,6 +38,7 @@ ARROWS = {
     "plan": "errors model families kinds observed desired",
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
+    "cluster": "errors model",
     "views": "errors model families kinds observed desired plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",
