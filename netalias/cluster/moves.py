@@ -1,0 +1,113 @@
+"""Gentle moves: which addresses a host gives up now, of those that others are to have. Pure.
+
+Every host decides this for its own addresses, by its own clock. An address stays for its hold-down
+first. Then addresses go at a RATE, and to each host only so many as it shall take without having
+done so yet (IN_FLIGHT): a host that has a key in the store but takes nothing gets no more of them.
+What a dead host had is no move: whoever is to have it takes it as soon as the fence allows.
+
+Times are seconds of one clock that does not go back.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netalias.cluster.placement import Key
+
+RATE = 50.0
+"""Addresses that a host gives up in a second."""
+IN_FLIGHT = 16
+"""Addresses that are free, on their way to one host; and the most that are given up at once."""
+BATCH = 8
+"""Addresses that are waited for before some are given up, if there are as many: each time costs
+transactions of the store."""
+LATER = 0.001
+"""Seconds that next() is late, so that no rounding leaves the last address of a batch."""
+
+
+class Moves:
+    """The pace of one host, whose name is *node*."""
+
+    __slots__ = ("_at", "_credit", "_next", "_node")
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._credit = float(IN_FLIGHT)
+        self._at: float | None = None
+        self._next: float | None = None
+
+    def due(
+        self,
+        now: float,
+        held: Mapping[Key, float],
+        placed: Mapping[Key, str],
+        free: Iterable[Key],
+    ) -> list[Key]:
+        """The addresses to give up now, in their order.
+
+        *held* has the addresses of this host, each with the time at which its hold-down is over: 0
+        for one that is not to wait, as on a host that drains. *free* are those that hosts have
+        given up and nobody has taken yet. An address that has no place stays.
+        """
+        if self._at is not None:
+            self._credit = min(IN_FLIGHT, self._credit + (now - self._at) * RATE)
+        self._at = now
+        leaving, self._next = self._leaving(now, held, placed)
+        room = _Room(placed, free)
+        ready = [key for key in _in_turn(leaving, placed) if room.take(placed[key])]
+        given = ready[: int(self._credit)] if self._credit >= min(BATCH, len(ready)) else []
+        self._credit -= len(given)
+        left = min(BATCH, len(ready) - len(given))
+        if left:
+            self._next = now + max(0.0, left - self._credit) / RATE + LATER
+        return given
+
+    def next(self) -> float | None:
+        """The time at which more may be due though nothing changes in the store; None for never."""
+        return self._next
+
+    def _leaving(
+        self, now: float, held: Mapping[Key, float], placed: Mapping[Key, str]
+    ) -> tuple[list[Key], float | None]:
+        """The addresses that are to leave, and the end of the hold-down that is over next."""
+        leaving, later = [], None
+        for key, ready in held.items():
+            if placed.get(key, self._node) == self._node:
+                continue
+            if ready <= now:
+                leaving.append(key)
+            elif later is None or ready < later:
+                later = ready
+        return leaving, later
+
+
+class _Room:
+    """The number of addresses that may still be sent on their way, host by host."""
+
+    def __init__(self, placed: Mapping[Key, str], free: Iterable[Key]) -> None:
+        self._flying: dict[str, int] = {}
+        for key in free:
+            node = placed.get(key)
+            if node is not None:
+                self._flying[node] = self._flying.get(node, 0) + 1
+
+    def take(self, node: str) -> bool:
+        """Whether one more may go to a host; it is counted."""
+        flying = self._flying.get(node, 0)
+        if flying >= IN_FLIGHT:
+            return False
+        self._flying[node] = flying + 1
+        return True
+
+
+def _in_turn(keys: Iterable[Key], placed: Mapping[Key, str]) -> list[Key]:
+    """Addresses in an order in which their hosts take turns."""
+    turns: dict[str, int] = {}
+    order = []
+    for key in sorted(keys):
+        node = placed[key]
+        turns[node] = turns.get(node, 0) + 1
+        order.append((turns[node], node, key))
+    return [key for _, _, key in sorted(order)]

@@ -1,0 +1,176 @@
+"""Addresses move gently: after their hold-down, at a rate, and only to hosts that take them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netalias.cluster.moves import BATCH, IN_FLIGHT, RATE, Moves
+from netalias.cluster.placement import Host, Key, Pool, place
+
+NODES = ("alpha", "beta", "gamma", "delta")
+WEB = Pool("web", [f"10.0.0.{last}" for last in range(1, 101)])
+KEYS = [("web", address) for address in WEB.addresses]
+STEP = 0.125
+"""Seconds between two looks of a simulated host: a number that adds up exactly."""
+
+
+def test_a_rate_and_no_more():
+    """The first burst comes at once, then so many in a second; next() says when."""
+    moves, held = Moves("alpha"), dict.fromkeys(KEYS, 0.0)
+    placed = {key: NODES[1 + at % 3] for at, key in enumerate(KEYS)}
+    now = 100.0
+    given = moves.due(now, held, placed, [])
+    assert len(given) == IN_FLIGHT
+    assert set(Counter(placed[key] for key in given).values()) <= {
+        IN_FLIGHT // 3,
+        IN_FLIGHT // 3 + 1,
+    }
+    times, batches = [now], [len(given)]
+    for key in given:
+        del held[key]
+    while held:
+        then = moves.next()
+        assert then is not None
+        given = moves.due(then, held, placed, [])
+        for key in given:
+            del held[key]
+        times.append(then)
+        batches.append(len(given))
+    assert batches == [IN_FLIGHT] + [BATCH] * ((len(KEYS) - IN_FLIGHT) // BATCH) + [4]
+    least = (len(KEYS) - IN_FLIGHT) / RATE
+    assert least <= times[-1] - times[0] < least * 1.1
+    assert moves.next() is None
+
+
+def test_nothing_before_a_batch():
+    """Looks between two batches give nothing; the last few addresses are no whole batch."""
+    moves, placed = Moves("alpha"), dict.fromkeys(KEYS, "beta")
+    held = dict.fromkeys(KEYS[:IN_FLIGHT], 0.0)
+    assert len(moves.due(0.0, held, placed, [])) == IN_FLIGHT
+    held = dict.fromkeys(KEYS[IN_FLIGHT : IN_FLIGHT + BATCH + 2], 0.0)
+    assert moves.due(BATCH / RATE - 0.01, held, placed, []) == []
+    given = moves.due(BATCH / RATE + 0.01, held, placed, [])
+    assert len(given) == BATCH
+    rest = {key: 0.0 for key in held if key not in given}
+    assert sorted(moves.due((BATCH + 2) / RATE + 0.01, rest, placed, [])) == sorted(rest)
+
+
+def test_a_host_that_takes_nothing_gets_no_more():
+    """Free addresses on the way to a host count; other hosts go on getting theirs."""
+    moves = Moves("alpha")
+    placed = dict.fromkeys(KEYS[:50], "beta") | dict.fromkeys(KEYS[50:], "gamma")
+    stuck = KEYS[:IN_FLIGHT]
+    given = moves.due(0.0, dict.fromkeys(KEYS[IN_FLIGHT:], 0.0), placed, stuck)
+    assert {placed[key] for key in given} == {"gamma"}
+    held = dict.fromkeys(KEYS[IN_FLIGHT:50], 0.0)
+    assert Moves("alpha").due(0.0, held, placed, stuck) == []
+    assert len(Moves("alpha").due(0.0, held, placed, stuck[1:])) == 1
+
+
+def test_hold_down():
+    """An address stays until its hold-down is over; next() is the end of the first one."""
+    moves, placed = Moves("alpha"), dict.fromkeys(KEYS, "beta")
+    held = {KEYS[0]: 30.0, KEYS[1]: 20.0, KEYS[2]: 0.0}
+    assert moves.due(10.0, held, placed, []) == [KEYS[2]]
+    assert moves.next() == 20.0
+    assert moves.due(20.0, held, placed, []) == [KEYS[1], KEYS[2]]
+    assert moves.next() == 30.0
+
+
+def test_stays_without_another_place():
+    """What is placed here, or nowhere, is not given up."""
+    assert Moves("alpha").due(0.0, dict.fromkeys(KEYS[:2], 0.0), {KEYS[0]: "alpha"}, []) == []
+
+
+class Simulated:
+    """Hosts that share a table of owners, and look at it one after the other: those of the dead
+    are taken as soon as they are noticed, since the fence is tested elsewhere."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.owners: dict[Key, str] = {}
+        self.free: set[Key] = set()
+        self.hosts: dict[str, Host] = {}
+        self.moves: dict[str, Moves] = {}
+        self.moved = 0
+
+    def join(self, node: str) -> None:
+        self.hosts[node], self.moves[node] = Host(node), Moves(node)
+
+    def placed(self) -> dict[Key, str]:
+        return place([WEB], self.hosts.values(), self.owners)
+
+    def look(self, node: str) -> None:
+        """One look of a host: it takes what it is to have, and gives up what others are to have."""
+        placed = self.placed()
+        for key in KEYS:
+            if placed[key] == node and self.owners.get(key) not in self.hosts:
+                self.owners[key] = node
+                self.free.discard(key)
+        held = {key: 0.0 for key, owner in self.owners.items() if owner == node}
+        for key in self.moves[node].due(self.now, held, placed, self.free):
+            del self.owners[key]
+            self.free.add(key)
+            self.moved += 1
+        flying = Counter(placed[key] for key in self.free)
+        assert max(flying.values(), default=0) <= IN_FLIGHT
+
+    def settle(self) -> None:
+        """Look in turn until nothing changes."""
+        for _ in range(1000):
+            for node in sorted(self.hosts):
+                self.look(node)
+            self.now += STEP
+            if not self.free and self.placed() == self.owners:
+                return
+        raise AssertionError("it never comes to rest")
+
+
+def test_a_drain_ends():
+    """Everything leaves a host that drains, at the rate, and nothing moves twice."""
+    cluster = Simulated()
+    for node in NODES:
+        cluster.join(node)
+    cluster.settle()
+    cluster.moved, begin = 0, cluster.now
+    cluster.hosts["beta"] = Host("beta", draining=True)
+    cluster.settle()
+    assert cluster.moved == len(KEYS) // 4
+    assert sorted(Counter(cluster.owners.values()).values()) == [33, 33, 34]
+    assert cluster.now - begin <= 2.0
+
+
+commands = st.lists(
+    st.tuples(st.sampled_from(("join", "die", "drain", "undrain", "look")), st.sampled_from(NODES)),
+    max_size=30,
+)
+
+
+@given(commands)
+@settings(max_examples=60)
+def test_whatever_happens_it_comes_to_rest(events: list[tuple[str, str]]):
+    """After any joins, deaths and drains every address has one live owner, evenly; and once they
+    are over, no address moves twice."""
+    cluster = Simulated()
+    cluster.join("alpha")
+    for event, node in events:
+        if event == "join" and node not in cluster.hosts:
+            cluster.join(node)
+        elif event == "die" and len(cluster.hosts) > 1:
+            cluster.hosts.pop(node, None)
+        elif event in ("drain", "undrain") and node in cluster.hosts:
+            cluster.hosts[node] = Host(node, draining=event == "drain")
+        elif event == "look" and node in cluster.hosts:
+            cluster.look(node)
+        cluster.now += STEP
+    placed = cluster.placed()
+    most = sum(
+        owner in cluster.hosts and placed[key] != owner for key, owner in cluster.owners.items()
+    )
+    cluster.moved = 0
+    cluster.settle()
+    assert cluster.moved == most
+    assert cluster.owners == placed
