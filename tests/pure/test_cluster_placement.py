@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -211,3 +213,22 @@ def test_a_fresh_spread_follows_the_scores():
     }
     assert all(360 < number < 440 for number in Counter(favourites.values()).values())
     assert sum(placed["web", one] == node for one, node in favourites.items()) > 1900
+
+
+def calls(work: Callable[[], object]) -> int:
+    """The number of function calls of *work*, also of those written in C."""
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    found: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return found
+
+
+def test_cost_of_a_change():
+    """A host that comes or goes costs some calls for each address, and not for each pair of an
+    address and a host: scores are reckoned for the addresses that may move."""
+    web, hosts = pool(2000), [Host(f"host{number}") for number in range(50)]
+    first = place([web], hosts, {})
+    assert calls(lambda: place([web], hosts, {})) < 30 * 2000
+    assert calls(lambda: place([web], hosts, first)) < 6 * 2000
+    assert calls(lambda: place([web], hosts[1:], first)) < 10 * 2000
+    assert calls(lambda: place([web], [*hosts, Host("another")], first)) < 10 * 2000

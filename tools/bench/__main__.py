@@ -38,6 +38,7 @@ PARTS = {
     "moving": "While everything changes",
     "tunnels": "Tunnels",
     "bundles": "Bundles",
+    "cluster": "Floating addresses",
 }
 """The modules, in the order of the page, and the headings of their sections."""
 
