@@ -53,7 +53,7 @@ def renew(options: Options, words: list[str]) -> int:
 
 def _leased(observed: Observed, word: str, lent: Lent) -> Alias:
     """The alias called *word*. Raises NoSuchDevice, NotOurs; StateError without a lease, and for
-    what stands for a loan: somebody else may be about to get its address."""
+    what belongs to a pool: somebody else may be about to get its address."""
     alias = find(observed, names.parse(word)[0])
     if not alias.ours:
         raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")
@@ -62,8 +62,18 @@ def _leased(observed: Observed, word: str, lent: Lent) -> Alias:
             f"{alias.name}: it has no lease", f"netalias {alias.name} lease SECONDS gives it one"
         )
     if pool := lent.pool(alias):
-        raise errors.StateError(
-            f"{alias.name}: its address is lent by pool {pool}",
-            f"netalias pool {pool} take --for CLIENT prolongs a loan",
-        )
+        raise _of_pool(alias, *pool.split(" ", 1))
     return alias
+
+
+def _of_pool(alias: Alias, keyword: str, pool: str) -> errors.StateError:
+    """The error for an alias of a pool that lends addresses, or whose addresses float."""
+    if keyword == "float":
+        return errors.StateError(
+            f"{alias.name}: its address belongs to {keyword} {pool}",
+            "the watcher renews it for as long as this host may have it",
+        )
+    return errors.StateError(
+        f"{alias.name}: its address is lent by {keyword} {pool}",
+        f"netalias {keyword} {pool} take --for CLIENT prolongs a loan",
+    )

@@ -324,15 +324,19 @@ class _Reader:
         task.apart_from(self.tasks.values())
 
     def check_tasks(self) -> None:
-        """Report the tasks that hand out an address which an alias is declared to have."""
+        """Report the tasks that have what an alias, or another task, is declared to have."""
         for task in self.tasks.values():
+            self.source = task.source
             for owners in self.owners.values():
                 twice = next((packed for packed in owners if task.lends(packed)), None)
                 if twice is not None:
                     text, where = _declared(twice, owners[twice])
                     error = errors.AlreadyExists(f"{task.title}: {text} is {where}")
-                    self.source = task.source
                     self._report(task.text, task.line, 0, error)
+            try:
+                task.settle(self.tasks.values(), self.slots)
+            except errors.StateError as error:
+                self._report(task.text, task.line, 0, error)
 
     def _spend(self, count: int) -> None:
         """Note that a line, be it right or wrong, has *count* aliases. Raises LimitError."""

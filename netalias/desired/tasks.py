@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 SECOND = {"iface-alias": "netalias.desired.keeping"}
 """Keyword that follows the name of a device: the module with a function ``read``."""
-FIRST = {"pool": "netalias.desired.pools", "relay": "netalias.desired.relays"}
+FIRST = {
+    "cluster": "netalias.desired.cluster",
+    "float": "netalias.desired.floats",
+    "pool": "netalias.desired.pools",
+    "relay": "netalias.desired.relays",
+}
 """The same for keywords that begin a line."""
 NUMBERED = {"vif": "netalias.desired.tunnels"}
 """The same for names of devices without their number, which begin a line."""
@@ -67,6 +72,10 @@ class Task:
     def lends(self, address: bytes) -> bool:
         """Whether it hands out a packed address, which no alias may have then."""
         return False
+
+    def settle(self, others: Iterable[Task], slots: Mapping[str, Mapping[int, object]]) -> None:
+        """Check, when all lines are read, that neither *others* nor the aliases with these *slots*
+        by main device contradict it. Raises StateError."""
 
     def words(self) -> list[str]:
         """The words of a line that says the same, with nothing left open."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 FILE = "/tasks"
 TUNNELS = "/tunnels"
-FILES = (FILE, TUNNELS)
+FLOATS = "/floats"
+"""Those of a cluster: the addresses that they name run out when nobody holds them any more."""
+FILES = (FILE, TUNNELS, FLOATS)
 
 
 def carried_out(folder: str) -> list[str]:
@@ -24,8 +26,13 @@ def carried_out(folder: str) -> list[str]:
     runtime directory, empty for none. Raises StateError."""
     if not folder or running(folder) is None:
         return []
-    text = "".join(_read(folder + file) for file in FILES)
-    return [line for line in text.split("\n") if line]
+    return [line for file in FILES for line in left(folder, file)]
+
+
+def left(folder: str, file: str) -> list[str]:
+    """The lines in one of FILES, which a watcher that was killed may have left. Raises
+    StateError."""
+    return [line for line in _read(folder + file).split("\n") if line]
 
 
 def _read(path: str) -> str:

@@ -1,0 +1,59 @@
+"""A reconciliation leaves the aliases that float alone: those that stand, and those that do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_desired_declarations import parse
+
+from netalias.engine import Engine, Setup
+from netalias.engine.lent import Lent
+from netalias.engine.reconcile import Rules, look
+from netalias.kernel.memory import Memory
+from netalias.runtime import tasks
+from netalias.runtime.private import PrivateDirectory
+
+LINE = "float web eth0:100-101 10.0.0.100-101/24"
+
+
+def host(folder: str = "") -> Engine:
+    """eth0:100 is held for a while; eth0:101 stands for ever, eth0:102 is of no pool."""
+    kernel = Memory()
+    kernel.add_device("eth0", up=True)
+    engine = Engine(Setup(kernel, runtime=PrivateDirectory(folder)))
+    engine.create("eth0:100", "10.0.0.100/24", lease=10)
+    engine.create("eth0:101", "10.0.0.101/24")
+    engine.create("eth0:102", "10.0.0.102/24", lease=10)
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("text", "differences", "renewed"),
+    [
+        (f"{LINE}\neth0:102 10.0.0.102/24 lease 10", "-eth0:101", 1),
+        (LINE, "-eth0:101 -eth0:102", 0),
+        ("float db eth0:100-101 10.0.0.100-101/24", "-eth0:101 -eth0:102", 0),
+        ("float web eth0:99-100 10.0.0.100-101/24", "-eth0:100 -eth0:101 -eth0:102", 0),
+        ("float web eth1:100-101 10.0.0.100-101/24", "-eth0:100 -eth0:101 -eth0:102", 0),
+        ("eth0:101 10.0.0.101/24", "-eth0:100 -eth0:102 ~eth0:101", 0),
+    ],
+)
+def test_what_floats_is_left_alone(text: str, differences: str, renewed: int) -> None:
+    """It has slot, address and device of a line, and a lifetime: it stays, and nobody but the
+    watcher renews it. One that does not stand here is not made."""
+    engine = host()
+    diff = look(engine, parse(text), Rules(allow_empty=True))
+    found = sorted(f"{item.sign}{item.name}" for item in diff.items if not item.sysctl_change)
+    assert found == differences.split()
+    assert len(diff.renewals) == renewed
+
+
+def test_what_a_watcher_has_held_is_known_without_its_files(tmp_path: Path) -> None:
+    """Even when it was killed: whoever renews an address then would have it beside another host."""
+    engine = host(str(tmp_path))
+    with engine.transaction():
+        tasks.write(str(tmp_path), [LINE, "of another version"], tasks.FLOATS)
+    aliases = {str(alias.name): alias for alias in engine.observe().aliases}
+    found = {name: Lent(engine).pool(alias) for name, alias in aliases.items()}
+    assert found == {"eth0:100": "float web", "eth0:101": "", "eth0:102": ""}
