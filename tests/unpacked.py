@@ -31,14 +31,14 @@ FOLDERS = ("usr/sbin", "sbin", "usr/bin", "bin", "lib/systemd")
 
 def program(name: str) -> list[str]:
     """The words that start a program; the test is skipped where there is none that can run."""
-    found, why = _found(name)
-    if not found:
+    words, why = found(name)
+    if not words:
         pytest.skip(why)
-    return [*found]
+    return [*words]
 
 
 @functools.cache
-def _found(name: str) -> tuple[tuple[str, ...], str]:
+def found(name: str) -> tuple[tuple[str, ...], str]:
     """The words, or why there are none."""
     here = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/lib/systemd")
     if here is not None:

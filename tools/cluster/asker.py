@@ -1,0 +1,278 @@
+"""A host on the segment that asks for every address every 10 ms by ARP, and hears all ARP frames.
+
+``asker.py FILE DEVICE PERIOD ADDRESS...`` in its namespace: prints ``ready`` after the first round,
+and asks until standard input ends. FILE is then what ``read`` reads: the rounds, the answers, and
+frames that nobody asked for.
+
+The asker says who it is by one of SENDERS addresses in turn, which nobody has: an answer goes back
+to the address that asked, and so tells its round. Frames are stamped by the kernel and kept in a
+ring that it shares (packet_mmap of the kernel's documentation): a process that waits for the
+processor loses none, and delays no stamp.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import mmap
+import os
+import select
+import socket
+import struct
+import sys
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
+
+from judge import Answer, Claim
+
+ETH_P_ARP = 0x0806  # linux/if_ether.h
+SOL_PACKET = 263
+PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 5, 6, 10  # linux/if_packet.h
+TPACKET_V3 = 2
+TP_STATUS_USER = 1
+REQ3 = struct.Struct("=7I")
+"""struct tpacket_req3: block size and number, frame size and number, time-out in ms, 0, 0."""
+BLOCK, BLOCKS, FRAME, RETIRE = 1 << 20, 48, 2048, 60
+BLOCK_HEAD = struct.Struct("=8x3I4xQ4I")
+"""struct tpacket_block_desc: status, frames, offset of the first, its number, times."""
+FRAME_HEAD = struct.Struct("=5I4xH")
+"""struct tpacket3_hdr: next, seconds, nanoseconds, bytes kept, bytes in all; the frame's place."""
+
+ETHERNET = struct.Struct("!6s6sH")
+ARP = struct.Struct("!HHBBH6s4s6s4s")
+"""RFC 826, over Ethernet and IPv4."""
+REQUEST, REPLY = 1, 2
+EVERYBODY, NOBODY = b"\xff" * 6, bytes(4)
+PREFIX = 1, 0x0800, 6, 4
+SENDERS = 16
+BURST = 1024
+"""Messages of one call (UIO_MAXIOV)."""
+
+HEAD = struct.Struct("!II4s6s2x")
+"""Of a file: rounds, lost frames, the first sender, the asker's MAC."""
+TIME = struct.Struct("!d")
+"""Of each round; they follow HEAD, and RECORDs follow them."""
+RECORD = struct.Struct("!dHHI4s4s6s6s2x")
+"""A frame: the time, the operation, three times nothing, sender, target, MAC of the sender, of the
+Ethernet frame."""
+
+
+class Iovec(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class Msghdr(ctypes.Structure):
+    """struct mmsghdr: a struct msghdr, and the length of the message behind it."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("namelen", ctypes.c_uint32),
+        ("iov", ctypes.POINTER(Iovec)),
+        ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("controllen", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("length", ctypes.c_uint32),
+    )
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Questions:
+    """The requests of one round to all addresses, sent by a few calls."""
+
+    def __init__(self, device: str, mac: bytes, addresses: Sequence[bytes], sender: bytes) -> None:
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self._socket.bind((device, 0))
+        head = ETHERNET.pack(EVERYBODY, mac, ETH_P_ARP)
+        first = int.from_bytes(sender, "big")
+        self._rounds = []
+        for number in range(SENDERS):
+            spoken = (first + number).to_bytes(4, "big")
+            frames = [
+                head + ARP.pack(*PREFIX, REQUEST, mac, spoken, bytes(6), one) for one in addresses
+            ]
+            self._rounds.append(_messages(frames))
+
+    def ask(self, number: int) -> None:
+        """Send this round."""
+        messages = self._rounds[number % SENDERS][0]
+        at, size = 0, ctypes.sizeof(Msghdr)
+        while at < len(messages):
+            place = ctypes.c_void_p(ctypes.addressof(messages) + at * size)
+            count = min(BURST, len(messages) - at)
+            sent = LIBC.sendmmsg(self._socket.fileno(), place, count, 0)
+            if sent < 0:
+                raise OSError(ctypes.get_errno(), "sendmmsg")
+            at += sent
+
+
+def _messages(frames: Sequence[bytes]) -> tuple[ctypes.Array[Msghdr], list[object]]:
+    """An array of struct mmsghdr, and the memory that it points to."""
+    buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in frames]
+    parts = [Iovec(ctypes.addressof(one), len(one)) for one in buffers]
+    messages = (Msghdr * len(frames))()
+    for message, part in zip(messages, parts, strict=True):
+        message.iov = ctypes.pointer(part)
+        message.iovlen = 1
+    return messages, [buffers, parts]
+
+
+class Ring:
+    """All ARP frames that come to a device."""
+
+    def __init__(self, device: str) -> None:
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
+        request = REQ3.pack(BLOCK, BLOCKS, FRAME, BLOCK // FRAME * BLOCKS, RETIRE, 0, 0)
+        self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+        self._memory = mmap.mmap(self._socket.fileno(), BLOCK * BLOCKS)
+        self._socket.bind((device, ETH_P_ARP))
+        self._next = 0
+        self.lost = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """The blocks that the kernel has handed over, each given back to it."""
+        while True:
+            at = self._next * BLOCK
+            status = BLOCK_HEAD.unpack_from(self._memory, at)[0]
+            if not status & TP_STATUS_USER:
+                return
+            yield self._memory[at : at + BLOCK]
+            struct.pack_into("=I", self._memory, at + 8, 0)
+            self._next = (self._next + 1) % BLOCKS
+
+    def count(self) -> int:
+        """The frames that were lost so far: the ring was full."""
+        found = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12)
+        self.lost += struct.unpack("=3I", found)[1]
+        return self.lost
+
+
+def frames(block: bytes) -> Iterator[tuple[float, bytes]]:
+    """The frames of a block, each with its time."""
+    _, count, at, *_ = BLOCK_HEAD.unpack_from(block)
+    for _ in range(count):
+        beyond, seconds, nanoseconds, kept, _, place = FRAME_HEAD.unpack_from(block, at)
+        yield seconds + nanoseconds / 1e9, block[at + place : at + place + kept]
+        at += beyond
+
+
+def record(when: float, frame: bytes) -> bytes:
+    """The part of a frame that is kept; nothing where it is no ARP over Ethernet and IPv4."""
+    if len(frame) < ETHERNET.size + ARP.size:
+        return b""
+    _, source, _ = ETHERNET.unpack_from(frame)
+    *prefix, operation, mac, sender, _, target = ARP.unpack_from(frame, ETHERNET.size)
+    if tuple(prefix) != PREFIX:
+        return b""
+    return RECORD.pack(when, operation, 0, 0, sender, target, mac, source)
+
+
+class Trace(NamedTuple):
+    """Rounds, answers, claims, and the number of lost frames: the arguments of judge()."""
+
+    rounds: list[float]
+    answers: list[Answer]
+    claims: list[Claim]
+    lost: int
+
+
+def read(data: bytes) -> Trace:
+    """A file of this program."""
+    count, lost, first, own = HEAD.unpack_from(data)
+    at = HEAD.size + 8 * count
+    rounds = list(struct.unpack_from(f"!{count}d", data, HEAD.size))
+    sender = int.from_bytes(first, "big")
+    answers, claims = [], []
+    names: dict[bytes, str] = {}
+    for when, operation, _, _, said, target, mac, _ in RECORD.iter_unpack(data[at:]):
+        number = int.from_bytes(target, "big") - sender
+        if mac == own or said == NOBODY:  # our own question; a probe, which claims nothing
+            continue
+        address = names.get(said) or names.setdefault(said, socket.inet_ntoa(said))
+        holder = names.get(mac) or names.setdefault(mac, mac.hex(":"))
+        if operation == REPLY and 0 <= number < SENDERS:
+            answers.append(Answer(when, address, holder, _round(rounds, when, number)))
+        else:
+            claims.append(Claim(when, address, holder))
+    return Trace(rounds, answers, claims, lost)
+
+
+def _round(rounds: Sequence[float], when: float, number: int) -> int:
+    """The last round before *when* with this number."""
+    last = max(0, bisect_right(rounds, when) - 1)
+    return max(0, last - (last - number) % SENDERS)
+
+
+class Asker:
+    """Rounds, and what was heard, in a file."""
+
+    def __init__(self, file: BinaryIO, device: str, addresses: Sequence[str]) -> None:
+        self._file = file
+        mac = _own(device)
+        packed = [socket.inet_aton(one) for one in addresses]
+        sender = socket.inet_aton(os.environ.get("SENDER", "10.0.0.224"))
+        self._head = sender, mac
+        self._ring = Ring(device)
+        self._questions = Questions(device, mac, packed, sender)
+        self._records: list[bytes] = []
+        self.rounds: list[float] = []
+
+    def round(self) -> None:
+        """Ask all."""
+        self.rounds.append(time.time())
+        self._questions.ask(len(self.rounds) - 1)
+
+    def drain(self) -> None:
+        """Keep what was heard so far."""
+        for block in self._ring.blocks():
+            self._records += [record(*one) for one in frames(block)]
+
+    def close(self) -> None:
+        """Write the file. The kernel hands a block over at RETIRE ms after its first frame."""
+        time.sleep(4 * RETIRE / 1000)
+        self.drain()
+        count = len(self.rounds)
+        self._file.write(HEAD.pack(count, self._ring.count(), *self._head))
+        self._file.write(struct.pack(f"!{count}d", *self.rounds))
+        self._file.write(b"".join(self._records))
+        self._file.close()
+
+
+def _own(device: str) -> bytes:
+    """The MAC of a device, as a packet socket tells it: /sys may be another namespace's."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as asked:
+        asked.bind((device, 0))
+        mac: bytes = asked.getsockname()[4]
+        return mac
+
+
+def main(path: str, device: str, period: str, *addresses: str) -> int:
+    """See above."""
+    gc.disable()
+    with suppress(PermissionError):
+        os.nice(-10)
+    with open(path, "wb") as file:
+        asker = Asker(file, device, addresses)
+        due = time.monotonic()
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            asker.round()
+            asker.drain()
+            if len(asker.rounds) == 1:
+                print("ready", flush=True)
+            now = time.monotonic()
+            due = max(due + float(period), now)
+            time.sleep(due - now)
+        asker.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

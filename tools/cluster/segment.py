@@ -1,0 +1,183 @@
+"""The stage: hosts as network namespaces on one bridge, and on a second one for management.
+
+Both bridges are in a namespace of their own, the switch. Host N has eth0 on the segment with
+10.0.0.N/24, and mgmt0 with 10.1.0.N/24; a member N of the engine has mgmt0 with 10.1.0.(100 + N).
+Two observers ask on the segment: one by ARP (asker.py), one by TCP (connector.py).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
+
+from asker import Trace, read  # noqa: E402  (the path comes first)
+from judge import Verdict, judge  # noqa: E402
+from support import Namespace, until  # noqa: E402
+
+SEGMENT, MANAGEMENT = "eth0", "mgmt0"
+BRIDGES = {SEGMENT: "br0", MANAGEMENT: "br1"}
+"""The device of a host, and the bridge that it is on."""
+NETWORKS = {SEGMENT: "10.0.0", MANAGEMENT: "10.1.0"}
+ASKER, CONNECTOR = 222, 223
+"""The last bytes of the addresses of the observers."""
+FIRST = 20
+"""The last byte of the first floating address."""
+BLOCKED, FORWARDING = 0, 3  # linux/if_bridge.h
+
+
+def floats(count: int) -> list[str]:
+    """The floating addresses."""
+    return [f"{NETWORKS[SEGMENT]}.{FIRST + number}" for number in range(count)]
+
+
+class Host:
+    """A network namespace on the bridges, and the processes that were started in it."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.namespace = Namespace()
+        self.namespace.ip("link set lo up")
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def port(self, device: str) -> str:
+        """The name of the switch's end of the cable of a device."""
+        return f"{self.name}.{device}"[:15]
+
+    def address(self, device: str) -> str:
+        """Its own one there."""
+        return f"{NETWORKS[device]}.{self.number}"
+
+    def start(self, words: Sequence[str], **options: object) -> subprocess.Popen[str]:
+        """A process in it, which close() ends."""
+        self.processes.append(self.namespace.start(words, **options))
+        return self.processes[-1]
+
+    def serve(self, words: Sequence[str], log: Path) -> subprocess.Popen[str]:
+        """The same for a daemon, whose words go into a file."""
+        with log.open("a") as file:
+            return self.start(words, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """End its processes and the namespace."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+        self.namespace.close()
+
+
+class Segment:
+    """The switch and what is on it."""
+
+    def __init__(self, hosts: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cluster."))
+        self.switch = Namespace()
+        for bridge in BRIDGES.values():
+            self.switch.ip(f"link add {bridge} type bridge mcast_snooping 0")
+            self.switch.ip(f"link set {bridge} up")
+        self.hosts = [Host(f"h{number}", number) for number in range(1, hosts + 1)]
+        self.others: list[Host] = []
+        self.ports: dict[str, set[str]] = defaultdict(set)
+        """MAC -> the ports of the segment that it was seen on."""
+        for host in self.hosts:
+            self.plug(host, SEGMENT)
+            self.plug(host, MANAGEMENT)
+
+    def plug(self, host: Host, device: str) -> None:
+        """A cable between a host and the bridge of this device."""
+        port = host.port(device)
+        self.switch.ip(f"link add {port} type veth peer name {device} netns {host.namespace.path}")
+        self.switch.ip(f"link set {port} master {BRIDGES[device]} addrgenmode none up")
+        host.namespace.ip(f"link set {device} addrgenmode none up")
+        host.namespace.ip(f"addr add {host.address(device)}/24 dev {device}")
+        until(lambda: "state UP" in host.namespace.ip(f"link show {device}"))
+
+    def another(self, name: str, number: int, device: str = SEGMENT) -> Host:
+        """One more host: an observer, or a member of the engine."""
+        host = Host(name, number)
+        self.others.append(host)
+        self.plug(host, device)
+        return host
+
+    def cut(self, host: Host, device: str, *, joined: bool = False) -> None:
+        """The switch drops all frames of a host, both ways; the host keeps its carrier."""
+        self.learn()
+        state = FORWARDING if joined else BLOCKED
+        self.switch.run(["bridge", "link", "set", "dev", host.port(device), "state", str(state)])
+
+    def join(self, host: Host, device: str) -> None:
+        """The end of cut()."""
+        self.cut(host, device, joined=True)
+
+    def learn(self) -> None:
+        """Remember on which port the switch has seen which MAC."""
+        text = self.switch.run(["bridge", "-j", "fdb", "show", "br", BRIDGES[SEGMENT]]).stdout
+        for entry in json.loads(text or "[]"):
+            if "permanent" not in (entry.get("state"), *entry.get("flags", ())):
+                self.ports[entry["mac"]].add(entry["ifname"].partition(".")[0])
+
+    def holder(self, mac: str) -> str:
+        """The name of the host that has this MAC, or the MAC."""
+        return "/".join(sorted(self.ports.get(mac, ()))) or mac
+
+    def close(self) -> None:
+        """End everything."""
+        for host in [*self.hosts, *self.others]:
+            host.close()
+        self.switch.close()
+
+
+class Observed:
+    """A recording of the segment: begun at once, judged by verdict()."""
+
+    def __init__(self, segment: Segment, addresses: Sequence[str], period: float = 0.01) -> None:
+        self._segment = segment
+        self._addresses = list(addresses)
+        self._host = segment.another("ask", ASKER)
+        self._file = segment.folder / "trace"
+        words = [sys.executable, str(HERE / "asker.py"), str(self._file), SEGMENT, str(period)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = self._host.start([*words, *addresses], **pipes)
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != "ready\n":
+            raise RuntimeError("the asker did not begin")
+        self.marks: list[tuple[float, str]] = []
+
+    def mark(self, what: str) -> float:
+        """Remember when something was done; that time."""
+        self.marks.append((time.time(), what))
+        return self.marks[-1][0]
+
+    def asked(self) -> int:
+        """The number of rounds so far, at least."""
+        (device,) = json.loads(self._host.namespace.ip(f"-j -s link show dev {SEGMENT}"))
+        return int(device["stats64"]["tx"]["packets"]) // len(self._addresses)
+
+    def trace(self) -> Trace:
+        """End the recording; what was seen."""
+        self._segment.learn()
+        self._process.communicate()
+        if self._process.returncode:
+            raise RuntimeError(f"the asker ended with {self._process.returncode}")
+        return read(self._file.read_bytes())
+
+    def verdict(self) -> Verdict:
+        """End the recording, and judge it."""
+        trace = self.trace()
+        return judge(self._addresses, trace.rounds, trace.answers, trace.claims, trace.lost)
+
+
+def log_of(segment: Segment, host: Host) -> Path:
+    """The file in which the processes of a host write."""
+    return segment.folder / f"{host.name}.log"
