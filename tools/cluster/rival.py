@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from segment import SEGMENT, Host, Segment, log_of
+from segment import SEGMENT, Host, Segment
 
 MOST = 255
 """Virtual routers on one segment (RFC 5798: VRID, eight bits)."""
@@ -60,7 +60,7 @@ class Keepalived:
         place.write_text(text, encoding="ascii")
         options = ["--dont-fork", "--log-console", "--vrrp", f"--use-file={place}"]
         options += [f"--{one}={place}.{one}" for one in ("pid", "vrrp_pid")]
-        self.running[host.name] = host.serve([*self._words, *options], log_of(self._segment, host))
+        self.running[host.name] = host.serve([*self._words, *options], self._segment.log(host))
 
     def processes(self, host: Host) -> list[int]:
         """Both of a host, the worker first: it shall not be told of the other's end."""

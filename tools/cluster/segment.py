@@ -20,7 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
-from asker import Trace, read  # noqa: E402  (the path comes first)
+import asker  # noqa: E402  (the path comes first)
+import connector  # noqa: E402
 from judge import Verdict, judge  # noqa: E402
 from support import Namespace, until  # noqa: E402
 
@@ -88,6 +89,7 @@ class Segment:
             self.switch.ip(f"link set {bridge} up")
         self.hosts = [Host(f"h{number}", number) for number in range(1, hosts + 1)]
         self.others: list[Host] = []
+        self._responders: set[str] = set()
         self.ports: dict[str, set[str]] = defaultdict(set)
         """MAC -> the ports of the segment that it was seen on."""
         for host in self.hosts:
@@ -109,6 +111,25 @@ class Segment:
         self.others.append(host)
         self.plug(host, device)
         return host
+
+    def observer(self, number: int) -> Host:
+        """The host with this last byte of its address, which holds nothing."""
+        found = [host for host in self.others if host.number == number]
+        return found[0] if found else self.another(f"o{number}", number)
+
+    def respond(self) -> None:
+        """Let every host tell its name to those who connect."""
+        for host in self.hosts:
+            if host.name not in self._responders:
+                words = [sys.executable, str(HERE / "connector.py"), "serve", host.name]
+                process = host.start(words, stdout=subprocess.PIPE)
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+                self._responders.add(host.name)
+
+    def log(self, host: Host) -> Path:
+        """The file in which the processes of a host write."""
+        return self.folder / f"{host.name}.log"
 
     def cut(self, host: Host, device: str, *, joined: bool = False) -> None:
         """The switch drops all frames of a host, both ways; the host keeps its carrier."""
@@ -138,46 +159,85 @@ class Segment:
         self.switch.close()
 
 
-class Observed:
-    """A recording of the segment: begun at once, judged by verdict()."""
+class Recording:
+    """An observer of the segment, which asks for *addresses* until the end of its input."""
 
-    def __init__(self, segment: Segment, addresses: Sequence[str], period: float = 0.01) -> None:
+    def __init__(
+        self, segment: Segment, host: Host, addresses: Sequence[str], words: Sequence[str]
+    ) -> None:
         self._segment = segment
-        self._addresses = list(addresses)
-        self._host = segment.another("ask", ASKER)
-        self._file = segment.folder / "trace"
-        words = [sys.executable, str(HERE / "asker.py"), str(self._file), SEGMENT, str(period)]
+        self._host = host
+        self.addresses = list(addresses)
+        self._sent = self._packets()
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = self._host.start([*words, *addresses], **pipes)
+        self._process = host.start([sys.executable, *words, *addresses], **pipes)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
-            raise RuntimeError("the asker did not begin")
-        self.marks: list[tuple[float, str]] = []
+            raise RuntimeError(f"{words[0]} did not begin")
 
-    def mark(self, what: str) -> float:
-        """Remember when something was done; that time."""
-        self.marks.append((time.time(), what))
-        return self.marks[-1][0]
+    def rounds(self, count: int) -> None:
+        """Wait until at least so many more rounds were asked."""
+        before = self._packets()
+        until(lambda: self._packets() >= before + (count + 1) * len(self.addresses))
 
-    def asked(self) -> int:
-        """The number of rounds so far, at least."""
+    def _packets(self) -> int:
+        """The frames that the observer has sent."""
         (device,) = json.loads(self._host.namespace.ip(f"-j -s link show dev {SEGMENT}"))
-        return int(device["stats64"]["tx"]["packets"]) // len(self._addresses)
+        return int(device["stats64"]["tx"]["packets"])
 
-    def trace(self) -> Trace:
-        """End the recording; what was seen."""
+    def end(self) -> None:
+        """End it; its file is written then."""
         self._segment.learn()
         self._process.communicate()
         if self._process.returncode:
-            raise RuntimeError(f"the asker ended with {self._process.returncode}")
-        return read(self._file.read_bytes())
+            raise RuntimeError(f"an observer ended with {self._process.returncode}")
+
+
+class Observed:
+    """A recording of the segment by both observers: begun at once, judged when it is ended.
+
+    All addresses are asked for by ARP, the first *connected* ones by TCP too.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        addresses: Sequence[str],
+        connected: int = 0,
+        period: float = 0.01,
+    ) -> None:
+        self._segment = segment
+        self._files = segment.folder / "arp", segment.folder / "tcp"
+        asker = [str(HERE / "asker.py"), str(self._files[0]), SEGMENT, str(period)]
+        self._arp = Recording(segment, segment.observer(ASKER), addresses, asker)
+        self._tcp: Recording | None = None
+        if connected:
+            segment.respond()
+            words = [str(HERE / "connector.py"), "ask", str(self._files[1]), str(period)]
+            some = addresses[:: max(1, len(addresses) // connected)][:connected]
+            self._tcp = Recording(segment, segment.observer(CONNECTOR), some, words)
+        self.rounds = self._arp.rounds
+        self.marks: dict[str, float] = {}
+
+    def mark(self, what: str) -> float:
+        """Remember when something is done; that time."""
+        self.marks[what] = time.time()
+        return self.marks[what]
+
+    def end(self) -> tuple[Verdict, Verdict]:
+        """End the recording: the verdicts on the frames, and on the connections."""
+        tcp = Verdict()
+        if self._tcp is not None:
+            self._tcp.end()
+            tcp = _judged(self._tcp.addresses, connector.read(self._files[1]))
+        self._arp.end()
+        trace = asker.read(self._files[0].read_bytes())
+        return _judged(self._arp.addresses, trace), tcp
 
     def verdict(self) -> Verdict:
-        """End the recording, and judge it."""
-        trace = self.trace()
-        return judge(self._addresses, trace.rounds, trace.answers, trace.claims, trace.lost)
+        """The verdict on the frames."""
+        return self.end()[0]
 
 
-def log_of(segment: Segment, host: Host) -> Path:
-    """The file in which the processes of a host write."""
-    return segment.folder / f"{host.name}.log"
+def _judged(addresses: Sequence[str], trace: asker.Trace) -> Verdict:
+    return judge(addresses, trace.rounds, trace.answers, trace.claims, trace.lost)
