@@ -19,6 +19,8 @@ MOST = 255
 """Virtual routers on one segment (RFC 5798: VRID, eight bits)."""
 ADVERT = 1
 """Seconds between two advertisements, the usual value."""
+MISSED = 3
+"""Advertisements that are missed before another one becomes master."""
 TOP, STEP = 250, 10
 
 
@@ -42,13 +44,16 @@ def configuration(host: int, hosts: int, addresses: Sequence[str]) -> str:
 class Keepalived:
     """One on each host. The first process supervises a second one, which does VRRP."""
 
+    lifetime = float(ADVERT * (MISSED + 1))
+    """Seconds until another one is master: the skew is less than another advertisement."""
+
     def __init__(self, segment: Segment, words: Sequence[str], addresses: Sequence[str]) -> None:
         if len(addresses) > MOST:
             raise ValueError(f"keepalived has {MOST} instances on a segment")
         self._segment = segment
         self._words = words
         self._addresses = addresses
-        self.running: dict[str, subprocess.Popen[str]] = {}
+        self._running: dict[str, subprocess.Popen[str]] = {}
         for host in segment.hosts:
             self.start(host)
 
@@ -60,17 +65,27 @@ class Keepalived:
         place.write_text(text, encoding="ascii")
         options = ["--dont-fork", "--log-console", "--vrrp", f"--use-file={place}"]
         options += [f"--{one}={place}.{one}" for one in ("pid", "vrrp_pid")]
-        self.running[host.name] = host.serve([*self._words, *options], self._segment.log(host))
+        self._running[host.name] = host.serve([*self._words, *options], self._segment.log(host))
 
-    def processes(self, host: Host) -> list[int]:
-        """Both of a host, the worker first: it shall not be told of the other's end."""
+    def kill(self, host: Host) -> None:
+        """kill -9 of both processes; the worker first, which shall not hear of the other's end."""
+        self._signal(host, signal.SIGKILL)
+        self._running[host.name].wait()
+
+    def freeze(self, host: Host) -> None:
+        """SIGSTOP of both processes."""
+        self._signal(host, signal.SIGSTOP)
+
+    def thaw(self, host: Host) -> None:
+        """SIGCONT."""
+        self._signal(host, signal.SIGCONT)
+
+    def stop(self, host: Host) -> None:
+        """SIGTERM: it gives its addresses up, and says so to the others."""
+        self._running[host.name].terminate()
+        self._running[host.name].wait()
+
+    def _signal(self, host: Host, number: int) -> None:
         place = self._segment.folder / f"{host.name}.keepalived"
-        files = [Path(f"{place}.{one}") for one in ("vrrp_pid", "pid")]
-        return [int(one.read_text()) for one in files if one.exists()]
-
-    def signal(self, host: Host, number: signal.Signals) -> None:
-        """Send a signal to both processes of a host; of SIGTERM the first tells the second."""
-        for process in self.processes(host)[:: -1 if number == signal.SIGTERM else 1]:
-            os.kill(process, number)
-            if number == signal.SIGTERM:
-                return
+        for name in ("vrrp_pid", "pid"):
+            os.kill(int(Path(f"{place}.{name}").read_text()), number)

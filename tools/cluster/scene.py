@@ -1,0 +1,155 @@
+"""Hosts that hold floating addresses, seen by their kernels: to know when a fault may begin, and
+when its consequences are over. The verdict is the judge's, who sees frames only."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+from typing import Protocol
+
+from judge import Verdict
+from members import Members
+from segment import Host, Observed, Segment
+
+LONGEST = 180.0
+"""Seconds to wait for what shall come true, before the fault is given up."""
+LOOK = 0.1
+"""Seconds between two looks at the kernels."""
+CALM = 1.0
+"""Seconds without a change, after which nothing more is on its way."""
+
+
+class Late(Exception):
+    """Something did not come true in LONGEST seconds."""
+
+
+class Holders(Protocol):
+    """The programs that hold addresses, one on each host."""
+
+    lifetime: float
+    """Seconds after which an address of a dead holder may be taken, from its last sign of life."""
+
+    def start(self, host: Host) -> None:
+        """Start the one of a host."""
+
+    def kill(self, host: Host) -> None:
+        """kill -9 of all its processes."""
+
+    def freeze(self, host: Host) -> None:
+        """SIGSTOP of all its processes."""
+
+    def thaw(self, host: Host) -> None:
+        """SIGCONT."""
+
+    def stop(self, host: Host) -> None:
+        """End it as a service manager does, and wait."""
+
+
+class Scene:
+    """A segment, its holders, and the members of the engine where there is one."""
+
+    def __init__(
+        self,
+        segment: Segment,
+        holders: Holders,
+        addresses: Sequence[str],
+        members: Members | None = None,
+        connected: int = 10,
+    ) -> None:
+        self.segment = segment
+        self.hosts = segment.hosts
+        self.holders = holders
+        self.addresses = list(addresses)
+        self._members = members
+        self._connected = connected
+        self.removed: frozenset[str] = frozenset()
+        """Addresses that are declared no more."""
+
+    @property
+    def members(self) -> Members:
+        """The members of the engine."""
+        assert self._members is not None
+        return self._members
+
+    def held(self, host: Host) -> set[str]:
+        """The floating addresses that the kernel of a host has."""
+        entries = json.loads(host.namespace.ip("-j -4 addr show") or "[]")
+        found = {one["local"] for entry in entries for one in entry.get("addr_info", ())}
+        return found & set(self.addresses)
+
+    def shares(self, hosts: Iterable[Host] = ()) -> list[int]:
+        """The number of addresses of each host."""
+        return [len(self.held(host)) for host in hosts or self.hosts]
+
+    def whole(self, hosts: Sequence[Host] = ()) -> bool:
+        """Whether each address is on exactly one of *hosts*, by default of all."""
+        held = [one for host in hosts or self.hosts for one in self.held(host)]
+        return len(held) == len(set(held)) == len(self.addresses) - len(self.removed)
+
+    def even(self, hosts: Sequence[Host] = ()) -> bool:
+        """The same, and each of *hosts* has its share, to one."""
+        shares = self.shares(hosts)
+        return self.whole(hosts) and max(shares) - min(shares) <= 1
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Wait until it is true and nothing changes any more. Raises Late."""
+        end = time.monotonic() + LONGEST
+        before, since = self._all(), time.monotonic()
+        while time.monotonic() < end:
+            now = self._all()
+            if now != before:
+                before, since = now, time.monotonic()
+            if time.monotonic() - since >= CALM and true():
+                return
+            time.sleep(LOOK)
+        raise Late(f"{what}: not after {LONGEST:.0f} s; {self.shares()}")
+
+    def _all(self) -> list[set[str]]:
+        return [self.held(host) for host in self.hosts]
+
+    def observed(self) -> Observed:
+        """A recording that begins now."""
+        return Observed(self.segment, self.addresses, self._connected)
+
+
+class Outcome:
+    """A fault's name, both verdicts, and the longest time without an answer that is stated.
+
+    Addresses that were *removed* shall be silent in the end, and all others shall not.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        frames: Verdict,
+        connections: Verdict,
+        limit: float,
+        removed: Set[str] = frozenset(),
+    ) -> None:
+        self.title = title
+        self.frames = frames
+        self.connections = connections
+        self.limit = limit
+        self.removed = removed
+        self.problem = ""
+
+    @property
+    def longest(self) -> tuple[float, float]:
+        """Seconds without an answer: to ARP, and to TCP."""
+        first, second = (
+            max((gap.seconds for gap in one.gaps if gap.address not in self.removed), default=0.0)
+            for one in (self.frames, self.connections)
+        )
+        return first, second
+
+    @property
+    def doubled(self) -> float:
+        """The longest time, in seconds, in which one address had two holders."""
+        return max((one.end - one.begin for one in self.frames.doubles), default=0.0)
+
+    @property
+    def good(self) -> bool:
+        """Whether everything is as it is stated."""
+        fine = self.frames.proven and set(self.frames.silent) == self.removed
+        return fine and not self.problem and max(self.longest) <= self.limit
