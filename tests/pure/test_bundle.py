@@ -254,6 +254,16 @@ def test_a_rate_that_changes_is_followed() -> None:
     assert flow.rate(1.0) >= 0.9 * 2 * FAST
 
 
+def test_a_link_that_was_slow_is_tried_again() -> None:
+    """Its share of a flow that fills no link is never large enough to measure it."""
+    fast = 20 * FAST
+    flow = settled((fast, 0.0003, 20 * QUEUE), (fast, 0.0003, 20 * QUEUE), window=50)
+    slow = flow.pair.a.bundle.members[0]
+    slow.rate = 20_000.0
+    flow.rate(1.0)
+    assert flow.rate(0.5) >= 0.9 * 2 * fast
+
+
 def test_a_long_flow_keeps_its_queues_short() -> None:
     """The shortest round-trip time is measured anew: the queue does not creep into it."""
     flow = settled(ONE, ONE)

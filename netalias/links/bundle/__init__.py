@@ -321,6 +321,7 @@ class Bundle:
         member = self.members[index]
         knew = member.alive
         member.learn(beat, beat.peer == self.instance, now)
+        member.believe(max(one.rate or 0.0 for one in self.members), now)
         self._judge(index, now)
         self.received.mark(index, beat.next, now)
         if not knew or beat.peer != self.instance or not beat.flags & HEARS:

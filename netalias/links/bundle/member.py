@@ -57,6 +57,8 @@ FRAMES_AT_FIRST = 10
 FRAMES_AT_LEAST = 2
 """Largest datagrams that may be on their way before the rate was measured (RFC 6928 has so many
 segments), and after."""
+HOPE = 50
+"""SAMPLEs after which it is believed to be as fast as the fastest one in any case."""
 UNKNOWN = 250_000.0
 """Octets a second that a link is thought to carry before anything is measured."""
 
@@ -67,16 +69,16 @@ class Member:
     - ``alive``, ``up``: see above; ``open``: whether its device is; ``deaths``: how often it was
       up and then was not;
     - ``flight``: octets on their way; ``rate``: octets a second, None before it was measured;
-      ``rtt``, ``rtt_min``: smoothed and shortest round-trip time, None before;
+      ``believed``: what it may carry; ``rtt``, ``rtt_min``: smoothed and shortest round-trip time, None before;
     - ``sent``, ``sent_octets``, ``received``, ``received_octets``: fragments and octets without
       headers, for ever; ``lost``: fragments sent that did not arrive.
     """
 
     __slots__ = (
-        "_base", "_echo", "_frames", "_full", "_judged", "_last_pause", "_lost_before", "_pause",
+        "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause", "_lost_before", "_pause",
         "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported", "_sent",
-        "_shortest", "_starting", "alive", "arrived", "beaten", "blocked", "deaths", "flight",
-        "heard", "hears", "last", "limit", "lost", "marked", "name", "open", "patience",
+        "_shortest", "_starting", "alive", "arrived", "beaten", "believed", "blocked", "deaths",
+        "flight", "heard", "hears", "last", "limit", "lost", "marked", "name", "open", "patience",
         "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent", "sent_octets",
         "since", "touched", "up", "window",
     )  # fmt: skip
@@ -116,6 +118,9 @@ class Member:
         self.flight = 0
         self.window = FRAMES_AT_FIRST * self.limit
         self.rate: float | None = None
+        self.believed = UNKNOWN
+        self._filled: float | None = None
+        """The time of the last measurement in a link that was kept full, or of the first beat."""
         self.rtt: float | None = None
         self.rtt_min: float | None = None
         self._rates: deque[float] = deque(maxlen=SAMPLES)
@@ -176,7 +181,7 @@ class Member:
 
     def cost(self, octets: int) -> float:
         """Seconds until *octets* that are sent now have arrived."""
-        return (self.flight + octets) / (self.rate or UNKNOWN) + (self.rtt_min or 0.0) / 2
+        return (self.flight + octets) / self.believed + (self.rtt_min or 0.0) / 2
 
     def give(self, number: int, octets: int, now: float) -> None:
         """Note that a fragment of this number was sent on it."""
@@ -213,6 +218,15 @@ class Member:
             self._time(away / MICROSECONDS, now)
         self._report(beat, now)
 
+    def believe(self, fastest: float, now: float) -> None:
+        """Trust it with more, the longer it was not full; *fastest*: the largest ``rate`` of all
+        members."""
+        if self._filled is None:
+            self._filled = now
+        rate = self.rate or UNKNOWN
+        hoped = rate * GREW ** min(HOPE, (now - self._filled) / SAMPLE)
+        self.believed = max(rate, min(fastest, hoped))
+
     def _report(self, beat: Beat, now: float) -> None:
         """Take what the other end says of the fragments that it got."""
         was_full = self.flight >= FULL * self.window
@@ -231,13 +245,13 @@ class Member:
         self._frames += acknowledged
         self.lost = self._lost_before + unwrap(self._frames - beat.frames, 0)
         if acknowledged:
-            self._full = self._full and was_full
+            self._full = self._full and was_full and bool(sent)
             if self._reported is not None:
                 self._pause = min(PAUSE, max(self._pause, now - self._reported))
             self._reported = now if sent else None
-            self._sample(beat)
+            self._sample(beat, now)
 
-    def _sample(self, beat: Beat) -> None:
+    def _sample(self, beat: Beat, now: float) -> None:
         """Measure the rate between this report and one SAMPLE seconds before."""
         if self._base is None:
             self._base, self._full = (beat.octets, beat.arrived), True
@@ -252,6 +266,7 @@ class Member:
         self._base = beat.octets, beat.arrived
         if full and self._probe_until is None:
             self._rates.append(rate)
+            self._filled = now
             best = max(self._rates)
         else:
             best = max(self.rate or UNKNOWN, rate)
