@@ -35,10 +35,11 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "bundle",
-        "cd", "changes", "color", "confirm", "conflict", "count", "detach", "details", "dry_run",
-        "every", "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6",
-        "interval", "json", "kill_sockets", "kind", "lender", "log", "mac", "mapping",
-        "max_aliases", "metrics", "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival",
+        "cd", "changes", "clients", "color", "confirm", "conflict", "count", "detach", "details",
+        "dry_run", "every", "exit_when_down", "file", "follow", "force", "group", "hands_off",
+        "help", "inet", "inet6", "interval", "json", "kill_sockets", "kind", "lender", "limit",
+        "log", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "mtu", "netns",
+        "no_initial", "on_arrival",
         "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline",
         "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "save",
         "source", "special", "sync", "syntax", "takeover", "tap", "texts", "timestamps", "tree",
@@ -61,8 +62,8 @@ class Options:
         self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
-        self.bundle = self.sync = self.tap = False
-        self.cd = self.log = self.mtu = ""
+        self.bundle = self.follow = self.sync = self.tap = False
+        self.cd = self.clients = self.file = self.limit = self.log = self.mtu = ""
         self.registry: Registry | None = None
         self.special: list[str] = []
         self.changes: list[dict[str, object]] | None = None
@@ -164,6 +165,7 @@ VERBS = {
     "pool": "cli.pool.pool",
     "link": "cli.link.link",
     "publish": "cli.publish.publish",
+    "record": "cli.record.record",
     "relay": "cli.relay.relay",
     "unpublish": "cli.publish.unpublish",
     "vif": "cli.vif.vif",
@@ -179,7 +181,7 @@ SAVING = {"adopt": "cli.saving.adopt", "batch": "cli.saving_batch.batch"}
 
 SHORT = {
     "s": "show", "c": "cat", "co": "confirm", "i": "import", "l": "lookup", "m": "monitor",
-    "mo": "monitor", "p": "publish", "t": "types",
+    "mo": "monitor", "p": "publish", "rec": "reconcile", "reco": "reconcile", "t": "types",
 }  # fmt: skip
 """Abbreviations that were unique before other verbs were added, and are kept."""
 

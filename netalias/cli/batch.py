@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netalias.plan import Difference
 
 
-STAYING = ("monitor", "rollback", "top", "watch", "vif", "relay")
+STAYING = ("monitor", "rollback", "top", "watch", "vif", "record", "relay")
 """Verbs that would wait while other runs wait for the lock."""
 
 

@@ -34,7 +34,7 @@ NAMED = {
     "announce": True, "adopt": True,
 }  # fmt: skip
 """Verb that takes names of aliases and main devices: whether it takes ``all`` too."""
-MAINS = ("move",)
+MAINS = ("move", "record")
 """Verbs that take names of main devices only."""
 PUBLISHING = ("publish", "unpublish")
 """Verbs that take addresses, ``dev`` and a main device."""

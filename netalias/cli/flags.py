@@ -46,6 +46,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--detach": ("detach", True),
     "--dry-run": ("dry_run", True),
     "--exit-when-down": ("exit_when_down", True),
+    "--follow": ("follow", True),
     "--force": ("force", True),
     "--hands-off": ("hands_off", True),
     "--kill-sockets": ("kill_sockets", True),
@@ -68,15 +69,18 @@ TAKING: dict[str, str] = {
     "--acd": "acd",
     "--announce": "announce",
     "--cd": "cd",
+    "--clients-file": "clients",
     "--confirm": "confirm",
     "--count": "count",
     "--interval": "interval",
     "--conflict": "conflict",
+    "--file": "file",
     "--for": "only",
     "--from": "source",
     "--group": "group",
     "--kind": "kind",
     "--lease": "interval",
+    "--limit": "limit",
     "--log": "log",
     "--map": "mapping",
     "--max-aliases": "max_aliases",
@@ -101,7 +105,7 @@ options of different verbs may share."""
 _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
-    "announce", "batch", "confirm", "iface", "move", "pool", "publish", "relay", "renew",
+    "announce", "batch", "confirm", "iface", "move", "pool", "publish", "record", "relay", "renew",
     "rollback", "top", "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
@@ -132,11 +136,14 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--allow-shrink": ("check", "reconcile", "watch"),
     "--bundle": ("link",),
     "--cd": ("link",),
+    "--clients-file": ("record",),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
     "--detach": ("vif", "relay", "watch"),
     "--dry-run": (*_DECLARED, *_REHEARSED),
     "--exit-when-down": ("monitor",),
+    "--file": ("record",),
+    "--follow": ("record",),
     "--for": ("pool",),
     "--force": (*_DECLARED, "move", "iface", "pool"),
     "--from": ("batch", "import", "pool"),
@@ -145,6 +152,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--kill-sockets": ("iface",),
     "--kind": ("import", "move"),
     "--lease": ("pool",),
+    "--limit": ("record",),
     "--log": ("link",),
     "--mac": ("save",),
     "--map": ("import",),
@@ -343,4 +351,6 @@ def check_special(found: Sequence[str], verb: str) -> None:
         if verb not in SPECIAL[option]:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
             hint = f"netalias help {verb}" if verb else "netalias --help"
+            if verb in _DECLARED and option in MEANT_OPTIONS:
+                hint = f"did you mean {MEANT_OPTIONS[option]}?"
             raise errors.UsageError(f"{option} belongs to {verbs}", hint)

@@ -77,6 +77,7 @@ Verbs
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
   renew [MAIN | NAME | all]...     renew leases, and remove aliases whose lease has expired
   monitor [MAIN | NAME]...         print events of devices and addresses as they happen
+  record DEV                       print what a device offers: protocols, subnets, media, rate
   top [MAIN | NAME]...             show the traffic of aliases, again and again
   watch [FILE]...                  keep the aliases as declared, by event
   pool [NAME [take | release | show]]
@@ -151,6 +152,10 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --count N                        top: end after N intervals
   --once                           top: print one interval as text
   --exit-when-down                 monitor: end when a named device goes down
+  --follow                         record: again whenever it changes
+  --file FILE                      record: write it to FILE
+  --limit N                        record: how many clients there may be (default 7)
+  --clients-file F|N               record: how many clients there are
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end
   --takeover                       watch: take over from the running watcher, without a gap

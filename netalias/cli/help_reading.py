@@ -107,6 +107,28 @@ address, and the other end or the broadcast address.
 
 Options: those above, --group N -n NAME
 """,
+    "record": """\
+netalias [OPTION]... record DEV
+
+Print what a device offers to others, as it is now: the protocols (0x0800 with an address of IPv4,
+0x0806 unless NOARP, 0x86dd with one of IPv6) and the subnets of its addresses, its MAC, its flags,
+its media by speed and port, its rate in octets per second, and its availability: 255 while it has
+no clients, 0 when it has as many as there may be. An address that is still being checked counts for
+nothing, and the link-local network is no subnet.
+
+  --file FILE            write it to FILE as a line of JSON; FILE is replaced as a whole, and only
+                         when something in it changes
+  --follow               go on until a signal, and print or write it again whenever it changes; the
+                         file goes with the device, and at the end
+  --limit N              the clients that there may be (default 7)
+  --clients-file F|N     the clients that there are: their number, or a file that has their number
+                         or one of them a line
+  -j                     JSON; with --follow one object a line
+
+A line in the files has watch keep such a file: record tap0 file /run/tap0.json limit 7
+
+Options: those above, -p -n NAME
+""",
     "top": """\
 netalias [OPTION]... top [MAIN | NAME]...
 

@@ -67,7 +67,10 @@ def _tasks(folder: str, words: list[str], only: str) -> list[Task]:
     from os.path import exists
 
     files = listdir(folder) if folder and exists(folder) else []
-    if not any(name in ("floats", "tasks", "tunnels") or name.endswith(".tunnel") for name in files):
+    if not any(
+        name in ("floats", "tasks", "tunnels", "records") or name.endswith(".tunnel")
+        for name in files
+    ):
         return []
     from netalias.desired.tasks import read
     from netalias.runtime.tasks import carried_out

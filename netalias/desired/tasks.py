@@ -23,6 +23,7 @@ FIRST = {
     "cluster": "netalias.desired.cluster",
     "float": "netalias.desired.floats",
     "pool": "netalias.desired.pools",
+    "record": "netalias.desired.records",
     "relay": "netalias.desired.relays",
 }
 """The same for keywords that begin a line."""

@@ -18,7 +18,8 @@ FILE = "/tasks"
 TUNNELS = "/tunnels"
 FLOATS = "/floats"
 """Those of a cluster: the addresses that they name run out when nobody holds them any more."""
-FILES = (FILE, TUNNELS, FLOATS)
+RECORDS = "/records"
+FILES = (FILE, TUNNELS, FLOATS, RECORDS)
 
 
 def carried_out(folder: str) -> list[str]:

@@ -31,6 +31,7 @@ from netalias.watch.files import Files
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.records import kept_in
 from netalias.watch.relays import Relays
 from netalias.watch.release import release
 from netalias.watch.report import report_restored
@@ -124,6 +125,7 @@ class Watcher:
             engine, self.journal, monotonic, self._folder, self.starter, self.relays.load
         )
         self.tunnels.take_over(start)
+        self.records = kept_in(engine, state, self.journal, self._folder)
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, start.announced, self.claims,
@@ -200,6 +202,7 @@ class Watcher:
         directory.close()
         self.keeper.close()
         self.tunnels.close(leave=shared)
+        self.records.close(leave=shared)
         if not shared:
             self._try(self.relays.close)
         self.claims.close()
@@ -244,6 +247,7 @@ class Watcher:
         self._act()
         self._try(lambda: self.keeper.act(monotonic()))  # who starts it may ask at once
         self._try(lambda: self.tunnels.tick(monotonic()))
+        self._try(lambda: self.records.tick(monotonic()))
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
         self._start.accept()
@@ -277,6 +281,7 @@ class Watcher:
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self._until_act, lambda now: self._act()),
             self.tunnels,
+            self.records,
             Timer(self.relays.due, lambda now: self._try(lambda: self.relays.act(now))),
             self.claims,
             self.announcer,
@@ -349,6 +354,7 @@ class Watcher:
         self._summary.tasks = len(declared.tasks)
         self.keeper.load(declared.tasks)
         self.tunnels.load(declared.tasks)
+        self._try(lambda: self.records.load(declared.tasks))
 
     def _read(self) -> None:
         found = self._files.content()
@@ -432,6 +438,7 @@ class Watcher:
         self.keeper.hear(event)
         self.tunnels.hear(event)
         self.relays.hear(event)
+        self.records.hear(event)
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))

@@ -32,7 +32,7 @@ def after(run: Command, *words: str) -> list[str]:
 
 def test_verbs_and_names(run: Command) -> None:
     """At the beginning."""
-    assert after(run, "re") == ["reconcile", "renew", "relay"]
+    assert after(run, "re") == ["reconcile", "renew", "record", "relay"]
     assert after(run, "eth0") == ["eth0:", "eth0:0", "eth0:12"]
     assert after(run, "eth0:1") == ["eth0:12"]
     assert set(cli.VERBS) < set(after(run))
@@ -92,9 +92,9 @@ def test_words_of_verbs(run: Command) -> None:
     assert "all" not in after(run, "show", "")
     assert "all" in after(run, "renew", "")
     assert after(run, "cat", "") == ["aliases", "alias_types"]
-    assert after(run, "help", "rec") == ["reconcile"]
+    assert after(run, "help", "rec") == ["reconcile", "record"]
     assert after(run, "reconcile", "") == []
-    assert after(run, "move", "eth0") == ["eth0"]
+    assert after(run, "move", "eth0") == after(run, "record", "eth0") == ["eth0"]
 
 
 def test_options(run: Command) -> None:
@@ -102,7 +102,7 @@ def test_options(run: Command) -> None:
     assert after(run, "import", "--f") == ["--from"]
     assert "--mac" not in after(run, "show", "--m")
     assert after(run, "import", "--from", "inter") == ["interfaces"]
-    assert after(run, "--color=always", "re") == ["reconcile", "renew", "relay"]
+    assert after(run, "--color=always", "re") == ["reconcile", "renew", "record", "relay"]
     assert after(run, "--wait", "") == []
     assert after(run, "import", "file", "--kind", "") == [AUTO, *KINDS]
     assert set(after(run, "import", "--from", "")) == {"kernel", *FORMATS}

@@ -148,6 +148,7 @@ TABLE = (
     ("vif vif0 10.9.9.9", USAGE),
     ("vif9", REFUSED),
     ("vif9-", REFUSED),
+    ("record", USAGE),
     ("relay nosuch on eth0 carriage udp", USAGE),
     ("relay9-", REFUSED),
     ("link nosuch", USAGE),
@@ -214,7 +215,7 @@ def test_every_verb_is_in_the_table() -> None:
         if words and words[0] in cli.VERBS and status in verbs:
             verbs[status].add(words[0])
     without = {
-        "confirm", "doctor", "link", "monitor", "relay", "rollback", "unpublish", "watch",
+        "confirm", "doctor", "link", "monitor", "record", "relay", "rollback", "unpublish", "watch",
     }  # fmt: skip
     assert verbs[OK] == set(cli.VERBS) - without
     assert set(cli.VERBS) - verbs[USAGE] == {"complete"}

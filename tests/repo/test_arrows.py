@@ -32,6 +32,7 @@ ARROWS = {
     "nat": "errors model kernel packets",
     "tunnels": "errors trust model kernel system runtime packets nat",
     "links": "errors system runtime tunnels",
+    "record": "errors trust model system",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
@@ -39,7 +40,7 @@ ARROWS = {
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "cluster": "errors model",
-    "views": "errors model families kinds observed desired plan procfs",
+    "views": "errors model families record kinds observed desired plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",
     "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
@@ -47,10 +48,11 @@ ARROWS = {
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources families kernel system runtime packets kinds"
-    " nat tunnels links observed desired plan claim views engine",
+    " nat tunnels links record observed desired plan claim views engine",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
-    " observed desired plan importers claim views engine doctor monitor emulator watch netalias",
+    " record observed desired plan importers claim views engine doctor monitor emulator watch"
+    " netalias",
     "__main__": "cli",
 }
 """Every package or single module, the lowest first, and what it may import."""

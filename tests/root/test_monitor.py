@@ -20,16 +20,12 @@ import schemas
 from announcements import Picture, picture, replay
 from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until
+from tapping import set_media, tap
 
 from netalias.kernel.netlink.monitor import Monitor as NetlinkMonitor
 from netalias.model.events import State
 
 FOREVER = 0xFFFFFFFF
-TUNSETIFF = 0x400454CA
-IFF_TAP_NO_PI = 0x1002
-SIOCETHTOOL = 0x8946
-ETHTOOL_GSET = 1
-ETHTOOL_SSET = 2
 
 
 class Watcher:
@@ -365,40 +361,16 @@ def index(namespace: Namespace, name: str) -> int:
 # Media
 
 
-@contextmanager
-def tap(namespace: Namespace) -> Iterator[None]:
-    """A device tap9 that lives as long as its descriptor."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("no tap device may be made here")
-    with namespace, open("/dev/net/tun", "r+b", buffering=0) as file:
-        fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH22x", b"tap9", IFF_TAP_NO_PI))
-        yield
-
-
-def set_media(speed: int, duplex: int) -> None:
-    """SIOCETHTOOL with struct ethtool_cmd, in the namespace of the thread."""
-    import ctypes
-
-    settings = ctypes.create_string_buffer(44)
-    request = struct.pack("16sQ16x", b"tap9", ctypes.addressof(settings))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        struct.pack_into("=I", settings, 0, ETHTOOL_GSET)
-        fcntl.ioctl(any_socket, SIOCETHTOOL, request)
-        struct.pack_into("=I", settings, 0, ETHTOOL_SSET)
-        struct.pack_into("=HB", settings, 12, speed, duplex)
-        fcntl.ioctl(any_socket, SIOCETHTOOL, request)
-
-
 @pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="there is no /dev/net/tun")
 def test_media(netns: Namespace) -> None:
     """What somebody sets is told once, with old and new; the same again is not told."""
     netns.ip("link set lo up")
-    with tap(netns):
+    with tap(netns, "tap9"):
         watcher = Watcher(netns, "tap9")
         assert watcher.first.startswith("= tap9 index ")
         assert [watcher.line().split()[2] for _ in range(2)] == ["port", "autoneg"]
         for speed, duplex in ((10, 0), (10, 0), (100, 0), (100, 1)):
-            set_media(speed, duplex)
+            set_media(netns, "tap9", speed, duplex)
         found = [watcher.line() for _ in range(4)]
         assert found[0].startswith("~ tap9 speed ")
         assert found[0].endswith(" -> 10")

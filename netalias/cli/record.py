@@ -1,0 +1,201 @@
+"""The verb record: the service record of a device, once or for as long as the command runs."""
+
+from __future__ import annotations
+
+import sys
+
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.desired.records import RecordLine
+    from netalias.engine import Engine
+    from netalias.record import Record
+    from netalias.system.loop import Loop
+    from netalias.watch.records import Output
+
+EXAMPLE = "netalias record tap0"
+STDOUT = 1
+
+
+class Once:
+    """An output that keeps the record. ``record`` is the last one."""
+
+    record: Record | None = None
+
+    def stands(self) -> bool:
+        """Always."""
+        return True
+
+    def put(self, record: Record | None) -> None:
+        """Keep a record."""
+        self.record = record
+
+    def files(self) -> list[str]:
+        """None."""
+        return []
+
+
+class Printed(Once):
+    """An output that prints each record of the device *name*."""
+
+    def __init__(self, name: str, *, json: bool) -> None:
+        self._name = name
+        self._json = json
+
+    def put(self, record: Record | None) -> None:
+        """Print a record, or that there is no such device."""
+        from netalias.views import json
+        from netalias.views import record as view
+
+        if self._json:
+            write(json.line(view.fields(record) if record else view.away(self._name)))
+        else:
+            write(view.text(record) if record else f"{self._name}: there is no such device\n")
+        sys.stdout.flush()
+
+
+class Hangup:
+    """A part of a loop that ends it when the reader of standard output has gone."""
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """Standard output, for POLLERR."""
+        return {STDOUT: 0}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Raises BrokenPipeError."""
+        raise BrokenPipeError
+
+    def due(self, now: float) -> None:
+        """Never."""
+
+    def tick(self, now: float) -> None:
+        """Nothing."""
+
+
+def record(options: Options, words: list[str]) -> int:
+    """Print the record of a device, or write it to a file; the exit status. With ``--follow`` again
+    whenever it changes, until a signal."""
+    if len(words) != 1:
+        raise errors.UsageError("record needs the name of one device", EXAMPLE)
+    line = _line(options, words[0])
+    with options.engine() as engine:
+        return _follow(options, engine, line) if options.follow else _once(options, engine, line)
+
+
+def _line(options: Options, name: str) -> RecordLine:
+    """The line that says the same as the options. Raises UsageError."""
+    from netalias.cli import number
+    from netalias.desired.records import USUAL_LIMIT, RecordLine
+    from netalias.model import names
+
+    names.check_device(name, limit=names.ALTNAME_MAX)
+    limit = number("--limit", options.limit, USUAL_LIMIT, 1)
+    return RecordLine(name, options.file, limit, options.clients or "0")
+
+
+def _once(options: Options, engine: Engine, line: RecordLine) -> int:
+    """Print or write the present record."""
+    from netalias.watch.filed import Filed
+
+    output = Once()
+    following = Following(engine, line, lambda: output)
+    following.close(leave=True)
+    found = output.record
+    if found is None:
+        raise errors.NoSuchDevice(f"{line.subject}: there is no such device")
+    if line.file:
+        Filed(line.file).put(found)
+    elif options.json:
+        from netalias.views import json
+        from netalias.views import record as view
+
+        write(json.render([view.fields(found)], pretty=options.pretty))
+    else:
+        from netalias.views import record as view
+
+        write(view.text(found))
+    return errors.STATUS_OK
+
+
+def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
+    """Let the output have every record until a signal; the exit status."""
+    import gc
+
+    from netalias.watch.filed import Filed
+
+    gc.enable()  # the launcher disables it for short commands
+    if sys.stdout is None and not line.file:
+        raise errors.StateError("standard output is closed")
+    output: Output = Filed(line.file) if line.file else Printed(line.subject, json=options.json)
+    following = Following(engine, line, lambda: output)
+    try:
+        return following.run(hangup=not line.file)
+    finally:
+        following.close(leave=not line.file)
+
+
+class Following:
+    """One record and the events that change it; its first one is put. Raises StateError,
+    KernelError."""
+
+    def __init__(self, engine: Engine, line: RecordLine, output: Callable[[], Output]) -> None:
+        from time import monotonic
+
+        from netalias.kernel.netlink.ethtool import Media
+        from netalias.kernel.netlink.monitor import Monitor
+        from netalias.system.journal import Journal
+        from netalias.watch.records import Records
+
+        self._clock = monotonic
+        self._monitor = engine.within(lambda: Monitor(media=False))
+        for _ in self._monitor.start():
+            pass
+        self._records = Records(
+            self._monitor.state,
+            Journal(),
+            lambda: engine.within(Media),
+            lambda _: output(),
+        )
+        self._records.load([line])
+        self._records.tick(monotonic())
+        self._status = errors.STATUS_OK
+
+    def run(self, *, hangup: bool) -> int:
+        """Follow until SIGTERM, SIGINT or SIGHUP; with *hangup* until nobody reads standard output.
+        The exit status."""
+        from netalias.system.loop import Loop, Reader
+        from netalias.system.signals import Signals
+
+        with Signals() as signals:
+            self._loop: Loop = Loop(
+                [
+                    Reader(self._monitor.filenos(), self._hear),
+                    self._records,
+                    Reader([signals.fileno()], lambda: self._signalled(signals.read())),
+                    *([Hangup()] if hangup else []),
+                ],
+                self._clock,
+            )
+            self._loop.run()
+        return self._status
+
+    def _hear(self) -> None:
+        for event in self._monitor.read():
+            self._records.hear(event)
+
+    def _signalled(self, numbers: set[int]) -> None:
+        from signal import SIGINT
+
+        if numbers == {SIGINT}:
+            self._status = errors.STATUS_INTERRUPTED
+        self._loop.end()
+
+    def close(self, *, leave: bool = False) -> None:
+        """Withdraw the record, or *leave* it, and close the sockets."""
+        self._records.close(leave=leave)
+        self._monitor.close()

@@ -1,0 +1,65 @@
+"""The file of a service record: replaced as a whole, and only where its content is another."""
+
+from __future__ import annotations
+
+import os
+
+from netalias import errors, trust
+from netalias.system.replacement import Replacement
+
+MOST = 1 << 20
+"""Bytes that are read of a file at most: no record is so long."""
+
+
+class RecordFile:
+    """The file at *path*, which may be relative."""
+
+    def __init__(self, path: str) -> None:
+        self.path = trust.absolute(path)
+        self._written: bytes | None = None
+
+    def stands(self) -> bool:
+        """Whether the file has what was put there last. Raises StateError."""
+        return self._written is not None and read(self.path) == self._written
+
+    def put(self, content: bytes) -> None:
+        """Let the file have this *content*. Raises StateError."""
+        way = self._way()
+        before = read(way)
+        if before != content:
+            file = Replacement(way, before, content)
+            try:
+                file.put()
+            finally:
+                file.close()
+        self._written = content
+
+    def withdraw(self) -> None:
+        """Remove the file, unless somebody else has changed it. Raises StateError."""
+        written, self._written = self._written, None
+        if written is not None and read(self.path) == written:
+            try:
+                os.unlink(self._way())
+            except OSError as error:
+                raise errors.StateError(f"{self.path}: {error.strerror}") from None
+
+    def _way(self) -> str:
+        """The path without links in its folders; for root none that others could set."""
+        folder, name = os.path.split(self.path)
+        try:
+            folder = trust.resolved(folder) if trust.careful() else os.path.realpath(folder)
+        except OSError as error:
+            raise errors.StateError(f"{self.path}: {error.strerror}") from None
+        return os.path.join(folder, name)
+
+
+def read(path: str) -> bytes | None:
+    """The content of a regular file, the beginning of a long one; None without one. Raises
+    StateError."""
+    try:
+        with open(trust.regular(path, os.O_RDONLY), "rb") as file:
+            return file.read(MOST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise errors.StateError(f"{path}: {error.strerror}") from None
