@@ -39,11 +39,10 @@ class Options:
         "dry_run", "every", "exit_when_down", "file", "follow", "force", "group", "hands_off",
         "help", "inet", "inet6", "interval", "json", "kill_sockets", "kind", "lender", "limit",
         "log", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "mtu", "netns",
-        "no_initial", "on_arrival",
-        "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline",
-        "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "save",
-        "source", "special", "sync", "syntax", "takeover", "tap", "texts", "timestamps", "tree",
-        "verbose", "version", "wait",
+        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
+        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
+        "registry", "release", "save", "sdp", "source", "special", "sync", "syntax", "takeover",
+        "tap", "texts", "timestamps", "tree", "txt", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -62,7 +61,7 @@ class Options:
         self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
-        self.bundle = self.follow = self.sync = self.tap = False
+        self.bundle = self.follow = self.sdp = self.sync = self.tap = self.txt = False
         self.cd = self.clients = self.file = self.limit = self.log = self.mtu = ""
         self.registry: Registry | None = None
         self.special: list[str] = []

@@ -54,6 +54,8 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--no-initial": ("no_initial", True),
     "--once": ("once", True),
     "--release": ("release", True),
+    "--sdp": ("sdp", True),
+    "--txt": ("txt", True),
     "--save": ("save", True),
     "--sync": ("sync", True),
     "--syntax": ("syntax", True),
@@ -171,6 +173,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--only": ("check", "reconcile", "save"),
     "--release": ("watch",),
     "--save": ("", "adopt", "batch"),
+    "--sdp": ("record",),
     "--sync": ("link",),
     "--syntax": ("check",),
     "--takeover": ("watch",),
@@ -178,6 +181,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--texts": ("watch",),
     "--timestamps": ("monitor",),
     "--tree": ("show",),
+    "--txt": ("record",),
     "-t": ("monitor",),
 }
 """Option: the only verbs that have it; the empty one stands for the name of an alias. Every verb

@@ -154,6 +154,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --exit-when-down                 monitor: end when a named device goes down
   --follow                         record: again whenever it changes
   --file FILE                      record: write it to FILE
+  --sdp, --txt                     record: as a service record of Bluetooth, as data of DNS-SD
   --limit N                        record: how many clients there may be (default 7)
   --clients-file F|N               record: how many clients there are
   --on-down free|keep              watch: like the word, for all aliases without it

@@ -46,7 +46,7 @@ def failed(error: BaseException) -> int:
 def _library(error: ImportError) -> str:
     """The library of others that could not be loaded; empty for a module of ours or of Python."""
     name = (error.name or "").partition(".")[0]
-    return name if name in ("construct", "pyroute2", "rich") else ""
+    return name if name in ("construct", "pyroute2", "rich", "zeroconf") else ""
 
 
 def interrupted(error: KeyboardInterrupt) -> int:

@@ -82,9 +82,41 @@ def record(options: Options, words: list[str]) -> int:
     whenever it changes, until a signal."""
     if len(words) != 1:
         raise errors.UsageError("record needs the name of one device", EXAMPLE)
+    if options.json + options.sdp + options.txt > 1:
+        raise errors.UsageError("-j, --sdp and --txt exclude each other")
+    if options.sdp and not options.file and (options.follow or _is_terminal()):
+        raise errors.UsageError("--sdp gives bytes, not text", "--file FILE takes them")
+    if options.txt and not options.file and options.follow:
+        raise errors.UsageError("--follow --txt needs --file FILE")
     line = _line(options, words[0])
     with options.engine() as engine:
         return _follow(options, engine, line) if options.follow else _once(options, engine, line)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _write_bytes(content: bytes) -> None:
+    """Raises StateError, OSError."""
+    if sys.stdout is None:
+        raise errors.StateError("standard output is closed")
+    sys.stdout.buffer.write(content)
+
+
+def _renderer(options: Options) -> Callable[[Record], bytes]:
+    """The form that a record has in a file."""
+    from netalias.watch.filed import as_json
+
+    if options.sdp:
+        from netalias.record.spec import sdp
+
+        return sdp
+    if options.txt:
+        from netalias.record.txt import text
+
+        return text
+    return as_json
 
 
 def _line(options: Options, name: str) -> RecordLine:
@@ -109,7 +141,11 @@ def _once(options: Options, engine: Engine, line: RecordLine) -> int:
     if found is None:
         raise errors.NoSuchDevice(f"{line.subject}: there is no such device")
     if line.file:
-        Filed(line.file).put(found)
+        Filed(line.file, _renderer(options)).put(found)
+    elif options.sdp:
+        _write_bytes(_renderer(options)(found))
+    elif options.txt:
+        write(_renderer(options)(found).decode())
     elif options.json:
         from netalias.views import json
         from netalias.views import record as view
@@ -131,7 +167,11 @@ def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
     gc.enable()  # the launcher disables it for short commands
     if sys.stdout is None and not line.file:
         raise errors.StateError("standard output is closed")
-    output: Output = Filed(line.file) if line.file else Printed(line.subject, json=options.json)
+    output: Output = (
+        Filed(line.file, _renderer(options))
+        if line.file
+        else Printed(line.subject, json=options.json)
+    )
     following = Following(engine, line, lambda: output)
     try:
         return following.run(hangup=not line.file)

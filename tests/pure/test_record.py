@@ -477,6 +477,8 @@ def test_a_file_that_somebody_else_has_written_stays_at_the_end(host: Host) -> N
         ("record", "record needs the name of one device (netalias record tap0)"),
         ("record tap0 tap1", "record needs the name of one device (netalias record tap0)"),
         ("record tap0 --limit 0", "--limit 0: a number from 1 to 999999999 is needed"),
+        ("record tap0 -j --sdp", "-j, --sdp and --txt exclude each other"),
+        ("record tap0 --sdp --follow", "--sdp gives bytes, not text (--file FILE takes them)"),
         ("show --limit 3", "--limit belongs to record (netalias help show)"),
         ("check --file x", "--file belongs to record (did you mean the file as a word: netalias"
          " check FILE?)"),

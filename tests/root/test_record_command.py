@@ -17,6 +17,8 @@ from support import Namespace, until
 from tapping import set_media, tap
 from watcher import successor, watching
 
+from netalias.record import spec as sdp
+
 
 @pytest.fixture
 def namespace(cli: Command) -> Iterator[Namespace]:
@@ -70,7 +72,7 @@ def changes(namespace: Namespace, file: Path) -> None:
     assert content(file)["net_access_type"] == 5
 
 
-def test_the_record_of_a_device(cli: Command, namespace: Namespace) -> None:
+def test_the_record_of_a_device(cli: Command, namespace: Namespace, tmp_path: Path) -> None:
     """Once, as text and as JSON; the device is known by its other name, too."""
     namespace.ip("link property add dev tap0 altname access")
     (found,) = json.loads(cli("-j", "record", "access", "--clients-file", "3"))
@@ -78,6 +80,10 @@ def test_the_record_of_a_device(cli: Command, namespace: Namespace) -> None:
     text = cli("record", "tap0")
     assert "media         ethernet-10 (0x0004)\n" in text
     assert "rate          1250000 octets/s\n" in text
+    assert cli("record", "tap0", "--txt").splitlines()[-1] == "ipv4=10.7.0.0/24"
+    file = tmp_path / "x.sdp"
+    cli.silent("record", "tap0", "--sdp", "--file", str(file))
+    assert sdp.ELEMENT.parse(file.read_bytes()).value[-1].value == b"10.7.0.0/24"
     assert "tap9: there is no such device" in cli.fails(2, "record", "tap9")
 
 
