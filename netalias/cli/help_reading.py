@@ -121,7 +121,9 @@ nothing, and the link-local network is no subnet.
   --follow               go on until a signal, and print or write it again whenever it changes; the
                          file goes with the device, and at the end
   --sdp                  as a service record of Bluetooth (PAN profile) in its binary form
-  --txt                  as the data of a DNS-SD service (RFC 6763), one string a line
+  --txt                  as the data of a DNS-SD service (RFC 6763), one string a line; with
+                         --follow it is announced to the network of DEV, which needs the library
+                         zeroconf
   --limit N              the clients that there may be (default 7)
   --clients-file F|N     the clients that there are: their number, or a file that has their number
                          or one of them a line

@@ -46,6 +46,7 @@ class Printed(Once):
     def __init__(self, name: str, *, json: bool) -> None:
         self._name = name
         self._json = json
+        self._last = ""
 
     def put(self, record: Record | None) -> None:
         """Print a record, or that there is no such device."""
@@ -53,9 +54,12 @@ class Printed(Once):
         from netalias.views import record as view
 
         if self._json:
-            write(json.line(view.fields(record) if record else view.away(self._name)))
+            text = json.line(view.fields(record) if record else view.away(self._name))
         else:
-            write(view.text(record) if record else f"{self._name}: there is no such device\n")
+            text = view.text(record) if record else f"{self._name}: there is no such device\n"
+        if text != self._last:  # what has changed need not be told
+            self._last = text
+            write(text)
         sys.stdout.flush()
 
 
@@ -86,8 +90,6 @@ def record(options: Options, words: list[str]) -> int:
         raise errors.UsageError("-j, --sdp and --txt exclude each other")
     if options.sdp and not options.file and (options.follow or _is_terminal()):
         raise errors.UsageError("--sdp gives bytes, not text", "--file FILE takes them")
-    if options.txt and not options.file and options.follow:
-        raise errors.UsageError("--follow --txt needs --file FILE")
     line = _line(options, words[0])
     with options.engine() as engine:
         return _follow(options, engine, line) if options.follow else _once(options, engine, line)
@@ -162,21 +164,29 @@ def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
     """Let the output have every record until a signal; the exit status."""
     import gc
 
-    from netalias.watch.filed import Filed
-
     gc.enable()  # the launcher disables it for short commands
-    if sys.stdout is None and not line.file:
+    if sys.stdout is None and not line.file and not options.txt:
         raise errors.StateError("standard output is closed")
-    output: Output = (
-        Filed(line.file, _renderer(options))
-        if line.file
-        else Printed(line.subject, json=options.json)
-    )
+    output = _output(options, engine, line)
     following = Following(engine, line, lambda: output)
+    printed = isinstance(output, Printed)
     try:
-        return following.run(hangup=not line.file)
+        return following.run(hangup=printed)
     finally:
-        following.close(leave=not line.file)
+        following.close(leave=printed)
+
+
+def _output(options: Options, engine: Engine, line: RecordLine) -> Output:
+    """The place of the records that follow: a file, the network, or standard output."""
+    if line.file:
+        from netalias.watch.filed import Filed
+
+        return Filed(line.file, _renderer(options))
+    if options.txt:
+        from netalias.record.dnssd import Announced
+
+        return Announced(engine.within)
+    return Printed(line.subject, json=options.json)
 
 
 class Following:

@@ -60,12 +60,13 @@ class Record(Value):
     ``flags`` are IFF_* of linux/if.h, ``type`` is its ARPHRD_*, ``protocols`` are Ethernet types,
     ``ipv4`` and ``ipv6`` the texts of its subnets in the order of the addresses. ``speed`` is in
     Mbit/s, ``port`` a PORT_* of linux/ethtool.h; both are -1 where they are not known. ``clients``
-    use the device, of ``limit`` that could.
+    use the device, of ``limit`` that could. ``index`` and ``addresses``, packed, are for those who
+    announce it.
     """
 
     __slots__ = (
-        "clients", "flags", "ipv4", "ipv6", "limit", "mac", "name", "port", "protocols", "speed",
-        "type",
+        "addresses", "clients", "flags", "index", "ipv4", "ipv6", "limit", "mac", "name", "port",
+        "protocols", "speed", "type",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +83,11 @@ class Record(Value):
         port: int = -1,
         clients: int = 0,
         limit: int = LIMIT,
+        index: int = 0,
+        addresses: tuple[bytes, ...] = (),
     ) -> None:
+        self.index = index
+        self.addresses = addresses
         self.name = name
         self.mac = mac
         self.flags = flags
@@ -143,6 +148,8 @@ def record_of(
         port=media.get("port", -1),
         clients=clients,
         limit=limit,
+        index=device.index,
+        addresses=tuple(one.local for one in usable if one.family in (AF_INET, AF_INET6)),
     )
 
 

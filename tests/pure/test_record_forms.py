@@ -11,9 +11,12 @@ from construct import ConstructError  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_record import FOUR, LOCAL, SIX, known
+from zeroconf import NonUniqueNameException
 
+from netalias.errors import StateError
 from netalias.model import ARPHRD_ETHER, IFF_NOARP, IFF_UP
 from netalias.record import Record
+from netalias.record.dnssd import TYPE, Announced
 from netalias.record.spec import ELEMENT, sdp
 from netalias.record.txt import packed, strings, text
 
@@ -183,3 +186,78 @@ def test_many_subnets_go_on_in_further_strings(four: int, six: int) -> None:
     assert set(told) <= {*ipv4, *ipv6}
     if four + six < 40:
         assert told == ipv4 + ipv6
+
+
+# Announced
+
+
+class Library:
+    """In the place of the library zeroconf: what was asked of it."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str]] = []
+        self.fails = False
+
+    def register_service(self, info: Any, allow_name_change: bool = False) -> None:
+        self.done.append(("register", info.name))
+        if self.fails:
+            raise NonUniqueNameException
+        info.name = info.name.replace("._", "-2._", 1)  # another host has that name
+
+    def update_service(self, info: Any) -> None:
+        self.done.append(("update", info.name))
+
+    def close(self) -> None:
+        self.done.append(("close", ""))
+
+    def since(self) -> list[tuple[str, str]]:
+        """What was done since the last call."""
+        found, self.done = self.done, []
+        return found
+
+
+NAME, OTHER = f"tap0 on here.{TYPE}", f"tap0 on here-2.{TYPE}"
+
+
+def test_a_service_is_updated_in_place() -> None:
+    """Another subnet keeps the service and its name; other sockets are needed for another first
+    address; without addresses there is nobody to be told."""
+    library = Library()
+    output = Announced(lambda _: library, "here")  # type: ignore[arg-type, return-value]
+    output.put(known())
+    assert library.since() == []
+    output.put(known(FOUR))
+    output.put(known(FOUR, clients=1))
+    assert library.since() == [("register", NAME), ("update", OTHER)]
+    output.put(known(FOUR, SIX))
+    assert library.since() == [("close", ""), ("register", NAME)]
+    output.put(known())
+    output.put(None)
+    assert library.since() == [("close", "")]
+
+
+def test_a_service_that_cannot_be_announced() -> None:
+    """It is told, and nothing is left open; the next try begins anew."""
+    library = Library()
+    output = Announced(lambda _: library, "here")  # type: ignore[arg-type, return-value]
+    library.fails = True
+    with pytest.raises(StateError, match="tap0: DNS-SD: NonUniqueNameException"):
+        output.put(known(FOUR))
+    assert library.since() == [("register", NAME), ("close", "")]
+    library.fails = False
+    output.put(known(FOUR))
+    assert library.since() == [("register", NAME)]
+
+
+def test_names_have_no_dots_and_fit_a_label() -> None:
+    """A device may be called almost anything, and a host too."""
+    library = Library()
+    output = Announced(lambda _: library, "x" * 70)  # type: ignore[arg-type, return-value]
+    record = known(FOUR)
+    record.name = "br.7 \u00fc"
+    output.put(record)
+    ((_, name),) = library.since()
+    label = name.removesuffix(f".{TYPE}")
+    assert label.startswith("br-7-")
+    assert "." not in label
+    assert len(label.encode()) <= 63

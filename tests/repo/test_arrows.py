@@ -72,6 +72,7 @@ TAKEN_BY = {
     "rich": r"views\.(progress|table)",
     "yaml": r"importers\.documents",
     "cryptography": r"tunnels\.(noise|sessions)",
+    "zeroconf": r"record\.dnssd",
     "json": r"views\.json|cluster\.records",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts|(tunnels|links)\..*",
