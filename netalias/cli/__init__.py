@@ -36,13 +36,14 @@ class Options:
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "bundle",
         "cd", "changes", "clients", "color", "confirm", "conflict", "count", "detach", "details",
-        "dry_run", "every", "exit_when_down", "file", "follow", "force", "group", "hands_off",
-        "help", "inet", "inet6", "interval", "json", "kill_sockets", "kind", "lender", "limit",
-        "log", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "mtu", "netns",
-        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
-        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
-        "registry", "release", "save", "sdp", "source", "special", "sync", "syntax", "takeover",
-        "tap", "texts", "timestamps", "tree", "txt", "verbose", "version", "wait",
+        "dry_run", "every", "exit_when_down", "file", "filter", "follow", "force", "group",
+        "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets", "kind", "lender",
+        "limit", "link_local", "log", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases",
+        "mtu", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
+        "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "print", "quiet",
+        "rate", "recorded", "registry", "release", "save", "sdp", "source", "special", "sync",
+        "syntax", "takeover", "tap", "texts", "timestamps", "tree", "txt", "verbose", "version",
+        "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -61,7 +62,8 @@ class Options:
         self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
-        self.bundle = self.follow = self.sdp = self.sync = self.tap = self.txt = False
+        self.bundle = self.filter = self.follow = self.link_local = self.print = self.sdp = False
+        self.sync = self.tap = self.txt = False
         self.cd = self.clients = self.file = self.limit = self.log = self.mtu = ""
         self.registry: Registry | None = None
         self.special: list[str] = []
@@ -162,6 +164,7 @@ VERBS = {
     "top": "cli.top.top",
     "monitor": "cli.monitor.monitor",
     "pool": "cli.pool.pool",
+    "filter": "cli.filter.filter_",
     "link": "cli.link.link",
     "publish": "cli.publish.publish",
     "record": "cli.record.record",

@@ -78,6 +78,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _publishing(options, rest)
     elif verb == "vif":
         found = _tunnel(options, rest)
+    elif verb == "filter":
+        found = _devices(options)
     elif verb == "link":
         found = _link(options, rest, last)
     elif verb == "relay":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import find_verb
+from netalias.cli.help_filter import FILTER
 from netalias.cli.help_iface import IFACE
 from netalias.cli.help_link import LINK
 from netalias.cli.help_publish import PUBLISH, UNPUBLISH
@@ -85,6 +86,7 @@ Verbs
   link run NAME DEVICE...          carry the packets of a new network device over tcp, udp, a
                                    terminal, a program or Ethernet; link takeover: of one that is
                                    served, in place of its process
+  filter [DEV]...                  print which frames both ends of a link want to get
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
   vif [NAME]                       show tunnels: addresses of this host that a relay elsewhere has
@@ -132,6 +134,9 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --lease SECONDS                  pool: how long an address is taken (default 3600)
   --bundle                         link: all devices at once, in place of the first that opens
   --tap                            link: Ethernet frames in place of IP packets
+  --filter                         link: tell the peer which types of Ethernet are wanted (--tap)
+  --link-local                     link, filter: fe80:: addresses are a reason to want IPv6, too
+  --print                          filter: the messages, as hex
   --mtu BYTES                      link: the MTU of the network device
   --cd off|SECS|SECS!              link: how long the carrier of a device is awaited
   --sync                           link: one packet a datagram
@@ -183,6 +188,7 @@ Exit status
 VERBS = {
     "alias": MAIN,
     **READING,
+    "filter": FILTER,
     "iface": IFACE,
     "link": LINK,
     "check": """\

@@ -30,6 +30,8 @@ send to the port first is the peer.
                  that on which it arrives first, by their measured rates, and all leave the other
                  end in order. A silent one is left out within a second, until it is heard again
   --tap          Ethernet frames, as a bridge takes them: NAME is a TAP
+  --filter       with --tap: tell the peer which frames this end has use for (help filter)
+  --link-local   with --filter: an IPv6 address of the link alone counts, too
   --mtu BYTES    the MTU of NAME; without it, what fits into 1500 bytes with what DEVICE adds
   --cd off | SECS | SECS!
                  wait so long for the carrier of the device; with ! the link needs one. Terminals

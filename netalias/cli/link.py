@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.links.runner import LinkRunner
-    from netalias.links.session import Terms
+    from netalias.links.session import Session, Terms
+    from netalias.links.takeover import Received
     from netalias.runtime.links import Served
     from netalias.system.loop import Pollable
     from netalias.tunnels.tun import Tun
@@ -49,6 +50,10 @@ class Request:
         for word in self.devices:
             parse(word)
         content = lcp.TAP if options.tap else lcp.TUN
+        if (options.filter or options.link_local) and not options.tap:
+            raise errors.UsageError("--filter needs --tap: packets of IP have no types of Ethernet")
+        if options.link_local and not options.filter:
+            raise errors.UsageError("--link-local needs --filter", EXAMPLE)
         if options.bundle and self.action == TAKEOVER:
             raise errors.UsageError("link takeover --bundle: a bundle stays with its process")
         if options.bundle:
@@ -119,16 +124,17 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
         raise
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     log = Log(saying(options), asked.name, asked.levels)
-    runner = Runner(device, mtu, lambda: recorder.write([session]))
+    runner = Runner(device, mtu, lambda: recorder.write([session], [runner.beside.words()]))
     session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
     giver = takeover.Giver(server, mine, runner, session)
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
         if came and came.link is not None:
             session.adopt(came.link, monotonic())
+        part = _beside(options, runner, session, folder, asked.cookie, came)
         with Signals() as signals:
             recorder.ready([session])
-            runner.run(session, signals, [giver, *_translating(runner, folder, asked.cookie)])
+            runner.run(session, signals, [giver, part])
     finally:
         device.close()
         recorder.close(given=giver.given)
@@ -136,13 +142,24 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
 
 
-def _translating(runner: LinkRunner, folder: str, cookie: int) -> list[Pollable]:
-    """The translation of former addresses; packets of Ethernet are none of IP."""
+def _beside(
+    options: Options,
+    runner: LinkRunner,
+    session: Session,
+    folder: str,
+    cookie: int,
+    came: Received | None,
+) -> Pollable:
+    """Filters for frames of Ethernet; for IP packets the translation of former addresses."""
     if runner.tun.tap:
-        return []
+        from netalias.filters import serving
+
+        held = serving.unpacked(came.filters) if came else None
+        asked, link_local = options.filter, options.link_local
+        return serving.Filtering(runner, session, asked=asked, link_local=link_local, held=held)
     from netalias.tunnels.translating import Translating
 
-    return [Translating(runner, folder, cookie)]
+    return Translating(runner, folder, cookie)
 
 
 def _check_single(folder: str, name: str) -> None:

@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     Buffer = bytes | bytearray | memoryview
 
 IPV4, IPV6, BRIDGED, MULTILINK, LCP = 0x0021, 0x0057, 0x0031, 0x003D, 0xC021
-NAMES = {IPV4: "IPv4", IPV6: "IPv6", BRIDGED: "Ethernet", MULTILINK: "multilink", LCP: "LCP"}
+VENDOR = 0x405B
+NAMES = {
+    IPV4: "IPv4", IPV6: "IPv6", BRIDGED: "Ethernet", MULTILINK: "multilink", LCP: "LCP",
+    VENDOR: "vendor",
+}  # fmt: skip
 FIELD = 2
 """Bytes of the field."""
 MAC_HEADER = b"\x00\x01"
 """Before a frame of Ethernet: no flags, no padding, MAC type 1 (RFC 3518, 4.2)."""
+OUI = b"\x02na"
+"""The vendor in packets of VENDOR: one that nobody has, since its bit for local use is set."""
 
 _V4, _V6 = (one.to_bytes(FIELD, "big") for one in (IPV4, IPV6))
 _BRIDGED = BRIDGED.to_bytes(FIELD, "big") + MAC_HEADER
@@ -39,6 +45,17 @@ def unframed(packet: bytes, *, tap: bool) -> bytes:
     if (field == _V4 and version == 4) or (field == _V6 and version == 6):
         return packet[FIELD:]
     return b""
+
+
+def vendor(magic: int, content: bytes) -> bytes:
+    """A packet of ours that is none of the device (RFC 3772, 4), from the end with this number."""
+    return VENDOR.to_bytes(FIELD, "big") + magic.to_bytes(4, "big") + OUI + b"\0" + content
+
+
+def of_vendor(packet: bytes) -> tuple[int, bytes]:
+    """The number and the content that vendor() had; no content for any other packet."""
+    fits = packet[:FIELD] == VENDOR.to_bytes(FIELD, "big") and packet[6:9] == OUI
+    return (int.from_bytes(packet[2:6], "big"), packet[10:]) if fits else (0, b"")
 
 
 def protocol(packet: bytes) -> int:

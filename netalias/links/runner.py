@@ -15,6 +15,7 @@ from time import monotonic
 
 from netalias import errors
 from netalias.links import netdev
+from netalias.links.beside import Beside
 from netalias.links.devices import LINK, UDP, parse
 from netalias.links.protocols import FIELD, MAC_HEADER, framed, unframed
 from netalias.system.loop import Loop, Reader, Timer
@@ -58,6 +59,7 @@ class LinkRunner:
     """Serves *tun* by *session*, whose deliver() and changed() are this runner's, until end().
 
     ``outgoing`` and ``incoming`` are filters as a Relay has them (tunnels/relay.py).
+    ``beside`` takes the packets that are none of the device.
 
     *record* is called with the session when something has changed, once a second at most as far
     as that are counters.
@@ -67,6 +69,7 @@ class LinkRunner:
         self.tun = tun
         self.outgoing: list[Outgoing] = []
         self.incoming: list[Incoming] = []
+        self.beside = Beside()
         self.mtu = mtu
         self._record = record
         self._session: Session | None = None
@@ -119,8 +122,13 @@ class LinkRunner:
         """Give the device the packets of the link."""
         assert self._session is not None
         state = self._session.state
-        inner = [one for packet in packets if (one := unframed(packet, tap=self.tun.tap))]
-        dropped = len(packets) - len(inner)
+        inner, dropped = [], 0
+        for packet in packets:
+            one = unframed(packet, tap=self.tun.tap)
+            if one:
+                inner.append(one)
+            elif not self.beside.receive(packet):
+                dropped += 1
         # Filters change packets in place.
         views = [memoryview(bytearray(one) if self.incoming else one) for one in inner]
         writes: list[Write] = [[PLAIN, one] for one in views]

@@ -139,15 +139,16 @@ class Session:
         """Whether nothing more should be sent now."""
         return self.link is not None and self.link.full
 
-    def send(self, packets: list[bytes]) -> int:
-        """Send packets with their protocol fields; the number that was taken."""
+    def send(self, packets: list[bytes], *, urgent: bool = False) -> int:
+        """Send packets with their protocol fields; the number that was taken. *urgent*: a full
+        queue takes them all the same."""
         if not self.open or self.link is None:
             return 0
         if self.log.levels & {SYNC, DEBUG}:
             for packet in packets:
                 self.log.note(DEBUG, f"push {named(protocol(packet))} -> {self.link.state.kind}")
                 self.log.dump(SYNC, "write", packet)
-        return self.link.send(packets)
+        return self.link.send(packets, urgent=urgent)
 
     def wanted(self, now: float) -> dict[int, int]:
         """The device that is being opened, or is open."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from construct import (  # type: ignore[import-untyped]
     Array,
+    BytesInteger,
     Check,
     Construct,
     ConstructError,
@@ -26,6 +27,7 @@ from construct import (  # type: ignore[import-untyped]
     Int8ub,
     Int16ub,
     Int32ub,
+    Int64sb,
     Int64ub,
     PascalString,
     Prefixed,
@@ -82,7 +84,17 @@ STATE = Struct(
     "in_samples" / PrefixedArray(Int8ub, Int64ub),
     "out_samples" / PrefixedArray(Int8ub, Int64ub),
 )
-DEVICE = Struct("mtu" / Int32ub, "links" / PrefixedArray(Int8ub, STATE), Terminated)
+MAC = BytesInteger(6)
+FILTERS = Struct(
+    "types" / PrefixedArray(Int16ub, Struct("first" / Int16ub, "last" / Int16ub)),
+    "groups" / PrefixedArray(Int16ub, Struct("first" / MAC, "last" / MAC)),
+    "dropped" / Int64ub,
+    "before" / Int64sb,
+)
+"""The filters of the peer that are in force (filters/serving.py)."""
+DEVICE = Struct(
+    "mtu" / Int32ub, "links" / PrefixedArray(Int8ub, STATE), "filters" / FILTERS, Terminated
+)
 """A network device that is served, and the link that is open, if one is."""
 LAYOUTS = {"head": HEAD, "watcher": WATCHER, "device": DEVICE}
 

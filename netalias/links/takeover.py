@@ -114,7 +114,11 @@ class Giver:
 
     def _parcel(self, now: float) -> handover.Parcel:
         state, link, device = self._session.pack(now), self._session.link, self._runner.tun
-        content = {"mtu": self._runner.mtu, "links": [] if state is None else [packed(state)]}
+        content = {
+            "mtu": self._runner.mtu,
+            "links": [] if state is None else [packed(state)],
+            "filters": self._runner.beside.packed(),
+        }
         filenos, roles = [device.fileno()], [TUN]
         if state is not None and link is not None:
             filenos, roles = [link.fileno(), *filenos], [OPEN, *roles]
@@ -122,13 +126,14 @@ class Giver:
 
 
 class Received:
-    """A network device that has come: ``tun``, its ``mtu``, and the ``link`` that is open, None if
-    none is."""
+    """A network device that has come: ``tun``, its ``mtu``, the ``link`` that is open, None if
+    none is, and the ``filters`` as links.spec.FILTERS has them."""
 
-    def __init__(self, device: tun.Tun, mtu: int, link: Link | None) -> None:
+    def __init__(self, device: tun.Tun, mtu: int, link: Link | None, filters: Any = None) -> None:
         self.tun = device
         self.mtu = mtu
         self.link = link
+        self.filters = filters
 
 
 def receive(folder: str, name: str, mine: bytes, *, tap: bool) -> Received:
@@ -171,7 +176,8 @@ def _received(parcel: handover.Taken, tap: bool) -> Received:
         if tun.is_tap(held[0]) != tap:  # before anything is changed of a device that is another's
             raise errors.StateError(f"it carries {lcp.CONTENTS[lcp.TUN if tap else lcp.TAP]}")
         device = tun.adopt(held[0], offload=not tap)
-        return Received(device, head.mtu, adopted(held[1], states[0]) if states else None)
+        link = adopted(held[1], states[0]) if states else None
+        return Received(device, head.mtu, link, head.filters)
     except BaseException:
         descriptors.close(held)
         raise

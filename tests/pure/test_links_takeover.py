@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from netalias import errors
 from netalias.links import handover, spec, takeover
+from netalias.links.beside import Beside
 from netalias.links.devices import KINDS
 from netalias.links.election import Client, elect, rendezvous
 from netalias.links.state import COUNTERS, LinkState
@@ -41,8 +42,7 @@ def state(word: str = "h:1/udp", kind: str = "udp") -> LinkState:
 
 def carried(one: LinkState) -> LinkState:
     """The same, after its way through the layout."""
-    content = spec.DEVICE.build({"mtu": 1450, "links": [takeover.packed(one)]})
-    return takeover.unpacked(spec.DEVICE.parse(content).links[0])
+    return takeover.unpacked(spec.DEVICE.parse(body(one)).links[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,7 +85,9 @@ class Parcel:
 
 def body(*states: LinkState) -> bytes:
     """The body of a parcel."""
-    found: bytes = spec.DEVICE.build({"mtu": 1500, "links": list(map(takeover.packed, states))})
+    links = list(map(takeover.packed, states))
+    content = {"mtu": 1500, "links": links, "filters": Beside().packed()}
+    found: bytes = spec.DEVICE.build(content)
     return found
 
 
@@ -127,7 +129,7 @@ def test_any_body(content: bytes) -> None:
 def test_an_unknown_kind() -> None:
     """B-11: it is named; one of 0 is malformed."""
     known = {**takeover.packed(state()), "kind": len(KINDS) + 1}
-    content = spec.DEVICE.build({"mtu": 1, "links": [known]})
+    content = spec.DEVICE.build({"mtu": 1, "links": [known], "filters": Beside().packed()})
     with pytest.raises(errors.StateError, match=f"unknown link type {len(KINDS) + 1}"):
         takeover.unpacked(spec.DEVICE.parse(content).links[0])
     with pytest.raises(spec.FailedLayout):
@@ -151,7 +153,7 @@ def test_the_one_that_gives() -> None:
     """B-6: descriptor 0 is the link, where one is open; the device follows."""
     link, device = SimpleNamespace(fileno=lambda: 5), SimpleNamespace(fileno=lambda: 6)
     session: Any = SimpleNamespace(pack=lambda now: state(), link=link)
-    runner: Any = SimpleNamespace(tun=device, mtu=1450)
+    runner: Any = SimpleNamespace(tun=device, mtu=1450, beside=Beside())
     parcel = takeover.Giver(None, b"", runner, session)._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([5, 6], ["link", "tun"])
     session.pack = lambda now: None
@@ -185,7 +187,7 @@ def test_a_state_that_cannot_be_given_is_kept(tmp_path: Path) -> None:
         link=SimpleNamespace(fileno=lambda: 5),
         log=SimpleNamespace(warning=lines.append),
     )
-    runner: Any = SimpleNamespace(tun=SimpleNamespace(fileno=lambda: 6), mtu=1450)
+    runner: Any = SimpleNamespace(tun=SimpleNamespace(fileno=lambda: 6), mtu=1450, beside=Beside())
     server = takeover.served(str(tmp_path), "link0")
     giver = takeover.Giver(server, b"netalias 1 a", runner, session)
     through = elect(str(tmp_path), rendezvous("link0"))

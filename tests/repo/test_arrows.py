@@ -33,6 +33,7 @@ ARROWS = {
     "tunnels": "errors trust model kernel system runtime packets nat",
     "links": "errors system runtime tunnels",
     "record": "errors trust model system",
+    "filters": "errors model kernel tunnels links",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
@@ -51,7 +52,7 @@ ARROWS = {
     " nat tunnels links record observed desired plan claim views engine",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
-    " record observed desired plan importers claim views engine doctor monitor emulator watch"
+    " filters record observed desired plan importers claim views engine doctor monitor emulator watch"
     " netalias",
     "__main__": "cli",
 }

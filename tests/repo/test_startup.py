@@ -139,14 +139,16 @@ WITHOUT_KERNEL = (
     (
         "help",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_link"
+        f"{CORE} netalias.cli.help netalias.cli.help_filter netalias.cli.help_iface"
+        " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
         f" netalias.cli.wrapping {OUTPUT}",
     ),
     (
         "-h show",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_link"
+        f"{CORE} netalias.cli.help netalias.cli.help_filter netalias.cli.help_iface"
+        " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
         f" netalias.cli.wrapping {OUTPUT}",
     ),

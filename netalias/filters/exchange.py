@@ -1,0 +1,133 @@
+"""The filters of both ends of one link: what this end wants is sent until it is answered, and what
+the peer wants is applied and answered. Pure.
+
+There is one message of each kind under way at a time, as BNEP has it: so a storm of changes sends
+no more than the link answers. A response has no number; one that belongs to an earlier message may
+come late, and the message that it seems to answer may be lost. So what is wanted is sent again
+every AGAIN seconds.
+"""
+
+from __future__ import annotations
+
+from netalias.filters import Filters, bnep, spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.filters import Range
+
+RETRY = 1.0
+"""Seconds for a response; BNEP allows 1 to 30. They double with each try."""
+AGAIN = 60.0
+"""Seconds between two tries at most, and until what was answered is sent again."""
+MESSAGES = 4
+"""Messages of one packet that are taken."""
+WAITING = -1
+"""In place of a result: there is none yet."""
+
+
+class _Asked:
+    """One list that this end sends by *command*."""
+
+    def __init__(self, command: int) -> None:
+        self.command = command
+        self.wanted: tuple[Range, ...] = ()
+        self.result = WAITING
+        self._sent: tuple[Range, ...] = ()
+        """The list that the peer was told last; at the beginning it lets everything pass."""
+        self._waits = False
+        self._tries = 0
+        self._next: float | None = None
+
+    def want(self, wanted: tuple[Range, ...], now: float) -> None:
+        """Send this list, now or after the response to an earlier one."""
+        self.wanted = wanted
+        if not self._waits and wanted != self._sent:
+            self.result, self._tries, self._next = WAITING, 0, now
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick()."""
+        return None if self._next is None else max(0.0, self._next - now)
+
+    def tick(self, now: float) -> bytes:
+        """The message."""
+        if self.wanted != self._sent:
+            self.result = WAITING
+        self._sent, self._waits = self.wanted, True
+        self._next = now + min(RETRY * 2**self._tries, AGAIN)
+        self._tries = min(self._tries + 1, 10)
+        return bnep.filter_message(self.command, self.wanted)
+
+    def answered(self, result: int, now: float) -> None:
+        """The peer has answered."""
+        if not self._waits:
+            return
+        self.result, self._waits, self._tries = result, False, 0
+        if self.wanted != self._sent:
+            self._next = now
+        else:
+            self._next = now + AGAIN if self.wanted else None
+
+
+class Exchange:
+    """One link. *apply* lets the filters of the peer decide about what is sent to it, and gives the
+    result, one of bnep.RESULTS. ``theirs`` are those in force."""
+
+    def __init__(self, apply: Callable[[Filters], int], theirs: Filters | None = None) -> None:
+        self.theirs = theirs or Filters()
+        self._apply = apply
+        self._asked = {command: _Asked(command) for command in bnep.SETS}
+
+    @property
+    def results(self) -> list[str]:
+        """The answers of the peer to types and groups; empty ones for none yet."""
+        return [bnep.RESULTS.get(one.result, "") for one in self._asked.values()]
+
+    def want(self, filters: Filters, now: float) -> None:
+        """Tell the peer what this end wants from now on."""
+        for command, wanted in zip(self._asked, (filters.types, filters.groups), strict=True):
+            self._asked[command].want(wanted, now)
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick(); None for never."""
+        found = [wait for one in self._asked.values() if (wait := one.due(now)) is not None]
+        return min(found, default=None)
+
+    def tick(self, now: float) -> list[bytes]:
+        """The messages that are due."""
+        return [one.tick(now) for one in self._asked.values() if one.due(now) == 0]
+
+    def receive(self, packet: bytes, now: float) -> list[bytes]:
+        """Take a packet of the peer, any bytes at all; the packets that answer it."""
+        answers = []
+        for command, content in bnep.messages(packet)[:MESSAGES]:
+            answer = self._take(command, content, now)
+            if answer:
+                answers.append(answer)
+        return answers
+
+    def _take(self, command: int, content: int | bytes, now: float) -> bytes:
+        if isinstance(content, bytes) and command in bnep.SETS:
+            result = self._set(command, content)
+            return bnep.control(bnep.SETS[command][1], result)
+        if isinstance(content, bytes):
+            return bnep.control(spec.NOT_UNDERSTOOD, command)
+        if command in bnep.RESPONSES:
+            self._asked[bnep.RESPONSES[command]].answered(content, now)
+        elif content in self._asked:
+            self._asked[content].answered(spec.UNSUPPORTED, now)
+        return b""
+
+    def _set(self, command: int, content: bytes) -> int:
+        """The result of a filter that the peer has set; without SUCCESS all stays as it was."""
+        try:
+            found = bnep.ranges(command, content)
+        except bnep.Refused as refused:
+            return refused.result
+        types, groups = self.theirs.types, self.theirs.groups
+        wanted = Filters(*((found, groups) if command == spec.SET_TYPES else (types, found)))
+        result = spec.SUCCESS if wanted == self.theirs else self._apply(wanted)
+        if result == spec.SUCCESS:
+            self.theirs = wanted
+        return result
