@@ -1,7 +1,8 @@
 """Alias devices: ``eth0:0`` as a real device, of any address family that has an alias type.
 
 ``netalias.open()`` returns an Engine with ``create``, ``delete``, ``show`` and ``lookup``;
-``netalias.emulator`` is the engine of Linux 2.0 in memory, ``netalias.vif`` the driver of VIF.
+``netalias.events()`` are the events of a running watcher, ``netalias.emulator`` is the engine of
+Linux 2.0 in memory, ``netalias.vif`` the driver of VIF.
 Names are imported on first use.
 """
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from netalias.claim import Policy
     from netalias.engine import Engine
+    from netalias.engine.program.events import events as events
     from netalias.errors import NetaliasError
     from netalias.families import AliasType, Registry
     from netalias.kernel import Kernel
@@ -32,6 +34,7 @@ __all__ = [
     "NetaliasError",
     "Registry",
     "Snapshot",
+    "events",
     "open",
 ]
 
@@ -45,6 +48,7 @@ _HOMES = {
     "NetaliasError": "errors",
     "Registry": "families",
     "Snapshot": "model",
+    "events": "engine.program.events",
 }
 _MODULES = {"emulator": "netalias.emulator", "vif": "netalias.tunnels.vif"}
 

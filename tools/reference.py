@@ -39,6 +39,11 @@ with netalias.open() as engine:
     engine.delete("eth0:0")
 ```
 
+```python
+async for event in netalias.events("address,carrier", "eth0"):  # of a running watcher
+    print(event)
+```
+
 With `changed=[]`, `netalias.open` fills that list with the changes that calls make, as the objects
 that [formats.md](formats.md) describes.
 """
@@ -55,6 +60,7 @@ VALUES = (AliasView, Comparison, Finding, Alias, Device, Address)
 def page() -> str:
     """The text of the page."""
     parts = [HEAD, "## netalias.open\n", _call("netalias.open", netalias.open)]
+    parts += ["## netalias.events\n", _call("netalias.events", netalias.events)]
     parts += ["## Engine\n", _text(Engine)]
     parts += [_call(f"Engine.{name}", getattr(Engine, name)) for name in METHODS]
     parts += ["## Values\n"]

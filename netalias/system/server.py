@@ -2,7 +2,8 @@
 
 AF_UNIX, SOCK_STREAM, for everybody: the texts are no secret, and nothing can be changed through it.
 A client sends a word and a newline, or shuts down its side, and reads the text up to end of file.
-The answer to an unknown word is a line ``error: ...``.
+The answer to an unknown word is a line ``error: ...``. A connection whose request is about a stream
+goes to whoever serves that (feed.py).
 
 Nothing here waits. Clients can neither stop nor burden the process, nor keep each other out: each
 user has a number of connections, of which the longest idle goes when another one comes, and a share
@@ -34,7 +35,11 @@ from netalias.system.slots import Accounts, crowding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    Serve = Callable[[Sequence[str], socket, int], object]
+    """Serves a stream: the words of the request, the connection, and its user. Raises
+    NetaliasError; the connection stays with the server then."""
 
 BACKLOG = 256
 """Connections that are not accepted yet (listen(2)); who comes then waits in connect(2)."""
@@ -44,8 +49,10 @@ SLOW = 9
 """The pause after accepting, in multiples of the time that it took."""
 UCRED = 12
 """Bytes of struct ucred: pid, uid and gid (linux/socket.h)."""
-WORD_MAX = 64
+WORD_MAX = 512
 """Bytes of a request, its newline included."""
+SHOWN = 64
+"""Characters of an unknown one that are repeated."""
 IDLE = 5.0
 """Seconds without a byte in either direction, after which a client is dropped."""
 LONGEST = 60.0
@@ -127,8 +134,9 @@ class Server:
     *render* gives the text for one of *words* and may raise NetaliasError; *clock* counts seconds,
     *spent* those of work, which on a busy machine are fewer. *adopted* is the descriptor of the
     socket of another process there, which has handed it over, with those who wait to be accepted.
-    The caller makes sure that it is the only one to make a server there. Raises LimitError for a
-    path that is too long, StateError when the socket cannot be made or has a server already.
+    *streams* has those who serve the requests that begin with other words. The caller makes sure
+    that it is the only one to make a server there. Raises LimitError for a path that is too long,
+    StateError when the socket cannot be made or has a server already.
     """
 
     def __init__(
@@ -139,14 +147,17 @@ class Server:
         clock: Callable[[], float] = monotonic,
         spent: Callable[[], float] = process_time,
         adopted: int = -1,
+        streams: Mapping[str, Serve] | None = None,
     ) -> None:
         self._path = path
         self._words = words
+        self._streams = streams or {}
         self._render = render
         self._clock = clock
         self._spent = spent
         self._clients: dict[int, Client] = {}
-        self._accounts = Accounts()
+        self.accounts = Accounts()
+        """The time that is spent for each user."""
         self._served: dict[int, float] = {}
         self._rested = self._accepting = float("-inf")
         self._server = _bound(path) if adopted < 0 else _adopted(adopted)
@@ -182,7 +193,7 @@ class Server:
         found = {
             fileno: client.wanted
             for fileno, client in self._clients.items()
-            if self._accounts.open(client.uid, now)
+            if self.accounts.open(client.uid, now)
         }
         if now >= self._accepting:
             found[self._server.fileno()] = POLLIN
@@ -190,7 +201,7 @@ class Server:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick(); None without a connection."""
-        clients, until = self._clients.values(), self._accounts.until
+        clients, until = self._clients.values(), self.accounts.until
         times = [client.deadline for client in clients]
         times += [when for when in map(until, {client.uid for client in clients}) if when > now]
         waiting = [until(client.uid) for client in clients if client.waits]
@@ -210,7 +221,7 @@ class Server:
                 self._serve(client, events, now)
             except OSError:
                 self._drop(client)  # the client has gone: nobody is left to tell
-            self._accounts.charge(client.uid, self._spent() - begin, now)
+            self.accounts.charge(client.uid, self._spent() - begin, now)
             if client.waits:
                 self._make(now)
 
@@ -236,7 +247,7 @@ class Server:
                 continue
             uid = self._admit(socket(AF_UNIX, SOCK_STREAM, 0, fileno), now)
             end = self._spent()
-            self._accounts.charge(uid, end - begin, now)
+            self.accounts.charge(uid, end - begin, now)
             begin = end
         self._accepting = now + (1 + SLOW) * (begin - start)
 
@@ -244,15 +255,28 @@ class Server:
         """Give a new connection the place of its user, or close it where the user is over its
         share of the time; the user."""
         uid = user(connection)
-        if self._accounts.open(uid, now):
-            crowded = crowding(self._clients.values(), uid)
-            if crowded is not None:
-                self._drop(crowded)
+        if self.accounts.open(uid, now):
+            self._make_room(uid, now)
             connection.setblocking(False)
             self._clients[connection.fileno()] = Client(connection, uid, now)
         else:
             _refuse(connection)
         return uid
+
+    def _make_room(self, uid: int, now: float) -> None:
+        """Drop the client that has to go before this user gets another connection. A request that
+        has come already is read before: it may be one of a stream, which takes no place here."""
+        crowded = crowding(self._clients.values(), uid)
+        while crowded is not None and crowded.word is None:
+            try:
+                self._receive(crowded, now)
+            except OSError:
+                break
+            before, crowded = crowded, crowding(self._clients.values(), uid)
+            if crowded is before:
+                break
+        if crowded is not None:
+            self._drop(crowded)
 
     def _serve(self, client: Client, events: int, now: float) -> None:
         if client.text is not None:
@@ -273,12 +297,26 @@ class Server:
         word, newline, _ = client.request.partition(b"\n")
         if newline or not data or len(client.request) > WORD_MAX:
             client.word = word.decode("utf-8", "backslashreplace").strip()
-            if client.word not in self._words:
+            if client.word not in self._words and not self._passed(client, client.word.split()):
                 self._answer(client, self._unknown(client.word))
 
+    def _passed(self, client: Client, words: Sequence[str]) -> bool:
+        """Whether a request is one of a stream; then it is answered."""
+        serve = self._streams.get(words[0]) if words else None
+        if serve is None:
+            return False
+        fileno = client.connection.fileno()
+        try:
+            serve(words[1:], client.connection, client.uid)
+        except errors.NetaliasError as error:
+            self._answer(client, _failure(error.line()))
+        else:
+            del self._clients[fileno]
+        return True
+
     def _unknown(self, word: str) -> bytes:
-        choice = ", ".join(self._words)
-        return _failure(f"{word[:WORD_MAX]!r} is none of {choice}")
+        choice = ", ".join((*self._words, *self._streams))
+        return _failure(f"{word[:SHOWN]!r} is none of {choice}")
 
     def _make(self, now: float) -> None:
         """Make the text that was requested first, once for all clients that wait for it.
@@ -307,7 +345,7 @@ class Server:
 
     def _next(self, asking: list[Client], now: float) -> Client | None:
         """The client for which a text is made next. Those who have hung up are dropped."""
-        due = [client for client in asking if self._accounts.open(client.uid, now)]
+        due = [client for client in asking if self.accounts.open(client.uid, now)]
         for client in sorted(due, key=lambda client: self._served.get(client.uid, 0.0)):
             if not client.gone:
                 return client

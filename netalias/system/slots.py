@@ -37,19 +37,19 @@ DEBTORS = 4 * ALL
 """Users that are remembered."""
 
 
-def crowding(clients: Iterable[C], uid: int) -> C | None:
+def crowding(clients: Iterable[C], uid: int, each: int = EACH, every: int = ALL) -> C | None:
     """The client that has to go before the user *uid* gets another connection; None without one.
 
-    It is one of the same user if that has EACH, else one of the user that has most. The longest
-    idle goes first, and the one that waits for us last.
+    It is one of the same user if that has *each*, else, where all but root have *every*, one of the
+    user that has most. The longest idle goes first, and the one that waits for us last.
     """
     of: dict[int, list[C]] = {}
     for client in clients:
         of.setdefault(client.uid, []).append(client)
     crowd = of.get(uid, [])
-    if len(crowd) < EACH:
+    if len(crowd) < each:
         ordinary = [group for one, group in of.items() if one != ROOT]
-        if uid == ROOT or sum(map(len, ordinary)) < ALL:
+        if uid == ROOT or sum(map(len, ordinary)) < every:
             return None
         crowd = max(ordinary, key=len)
     return min(crowd, key=lambda client: (client.waits, client.seen))

@@ -20,6 +20,14 @@ def parsed(text: str) -> list[dict[str, object]]:
     return found
 
 
+def read(text: bytes) -> dict[str, object]:
+    """The object of a line, the inverse of line(). Raises ValueError."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("an object is needed")
+    return found
+
+
 def line(fields: dict[str, object]) -> str:
     """One JSON object as a line."""
     return json.dumps(fields) + "\n"

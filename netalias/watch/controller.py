@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.kernel.netlink.monitor import Monitor
     from netalias.model import Alias, Device
-    from netalias.model.events import Event
+    from netalias.model.events import Event, State
     from netalias.model.names import AliasName
     from netalias.system.journal import Journal
     from netalias.watch.checkpoint import Checkpoint
@@ -69,6 +69,7 @@ class Controller:
         self.linked: set[int] = set()
         self.readdressed: set[int] = set()
         self.hear: Callable[[Event], object] = lambda event: None
+        self._missed: Callable[[], object] = lambda: None
         self._monitor = monitor
         self._clock = clock
         self._checkpoint = checkpoint
@@ -84,6 +85,11 @@ class Controller:
         self._hold = self._busy = 0.0
         self._whole_at: float | None = None
         self._port_id = port_id_of(engine.kernel.fileno())
+
+    @property
+    def state(self) -> State:
+        """The objects after the events so far."""
+        return self._monitor.state
 
     @property
     def wished(self) -> Index:
@@ -111,6 +117,18 @@ class Controller:
     def wish(self, alias: Alias) -> Wish | None:
         """The wish of the line that declares an alias, by any name of it."""
         return self.wished.of(alias)
+
+    def listen(self, hear: Callable[[Event], object], missed: Callable[[], object]) -> None:
+        """Have *hear* called with every event from now on as well, and *missed* where some of them
+        may have been left out: the state has them all the same."""
+        first = self.hear
+        self._missed = missed
+
+        def both(event: Event) -> None:
+            first(event)
+            hear(event)
+
+        self.hear = both
 
     def load(self, declared: Declarations, digest: str = "") -> None:
         """Replace the declarations, a configuration with this digest.
@@ -150,6 +168,9 @@ class Controller:
                     self._note(event.device)
                 self.wake = 0.0
                 count += 1
+        except Exception:
+            self._missed()
+            raise
         finally:
             if monitor.lost:
                 self.wake = 0.0

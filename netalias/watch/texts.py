@@ -14,6 +14,8 @@ from netalias.system.loop import Timer
 from netalias.system.server import Server, listens
 from netalias.views.texts import WORDS, answer
 from netalias.watch.health import WORD
+from netalias.watch.subscribers import WORD as SUBSCRIBE
+from netalias.watch.subscribers import Subscribers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class TextService:
         self._texts: Texts | None = None
         self._server: Server | None = None
         self._socket = ""
+        self._subscribers = Subscribers(controller, lambda: self._serving.accounts)
         try:
             texts = Texts(place, namespace)
             texts.claim(adopted=adopted[0])
@@ -87,7 +90,8 @@ class TextService:
         except OSError as error:
             raise errors.StateError(f"{path}: {error.strerror}") from None
         words = WORDS if self._health is None else (*WORDS, WORD)
-        return Server(path, words, self._answer, adopted=_there(path, adopted))
+        streams = {SUBSCRIBE: self._subscribers.add}
+        return Server(path, words, self._answer, adopted=_there(path, adopted), streams=streams)
 
     def filenos(self) -> dict[str, int]:
         """The descriptors that another watcher can take over, by their roles."""
@@ -111,6 +115,7 @@ class TextService:
     def close(self, *, leave: bool = False) -> None:
         """Remove the socket, and leave the files to the commands; *leave* both to another watcher,
         which has them too."""
+        self._subscribers.close()
         if self._server is not None:
             self._server.close(leave=leave)
         if self._texts is not None:
@@ -122,7 +127,7 @@ class TextService:
         if self._texts is not None:
             parts.append(Timer(self._due, self.write))
         if self._server is not None:
-            parts.append(self)
+            parts += [self, self._subscribers]
         return parts
 
     def restore(self) -> None:

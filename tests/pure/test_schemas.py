@@ -46,11 +46,11 @@ def test_a_schema_is_one_and_closed(name: str) -> None:
 
 
 def test_every_output_has_a_schema() -> None:
-    """Whatever takes -j; the one of addresses is for all of them."""
+    """Whatever takes -j; that of addresses is for all of them, that of the bus for a socket."""
     words = {verb: ["-j", verb] if verb else ["-j", "eth0:0", "up"] for verb in SPECIAL["-j"]}
     found = {schemas.named(one) for one in words.values()}
     found |= {schemas.named(["-j", "show", subject]) for subject in SUBJECTS}
-    assert found | {"address", "declared"} == set(NAMES)
+    assert found | {"address", "bus", "declared"} == set(NAMES)
     assert schemas.named(["-j", "check", "--syntax"]) == "declared"
     assert schemas.named(["-j", "eth0:0"]) == schemas.named(["-j"]) == "show"
     assert schemas.named(["show"]) == schemas.named(["-j", "nosuch"]) == ""

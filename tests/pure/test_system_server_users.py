@@ -83,7 +83,7 @@ def test_many_users_do_not_crowd_out_root(users: Users):
 def test_asking_all_the_time(server: Served, users: Users):
     """New connections of a user that is over its share are closed with a line; what others ask is
     answered meanwhile."""
-    server.answers._accounts.charge(1, 2 * ADVANCE * SHARE, server.clock())
+    server.answers.accounts.charge(1, 2 * ADVANCE * SHARE, server.clock())
     again = users.client(1, b"json\n")
     assert again.over()
     assert again.data.startswith(b"error: this user has asked too often")
@@ -100,7 +100,7 @@ def test_asking_all_the_time(server: Served, users: Users):
 def test_the_work_for_a_user_is_charged(server: Served, users: Users):
     """Accepting and reading; the text itself has a bound of its own, since others may share it."""
     server.step = 0.001
-    accounts = server.answers._accounts
+    accounts = server.answers.accounts
     slow = users.client(1)
     accepted = accounts._paid[1]
     assert accepted == pytest.approx(server.clock() + 0.001 / SHARE)
@@ -115,7 +115,7 @@ def test_a_user_over_its_share_is_not_polled(server: Served, users: Users):
     slow = users.client(1, b"al")
     server.settle()
     begun = server.clock()
-    server.answers._accounts.charge(1, 2 * ADVANCE * SHARE, begun)
+    server.answers.accounts.charge(1, 2 * ADVANCE * SHARE, begun)
     slow.say(b"iases\n")
     assert server.turn() == 0
     assert server.answers.due(server.clock()) == pytest.approx(ADVANCE)
