@@ -14,6 +14,7 @@
     announce.py     thousands of announcements
     ip.py           IPv4, IPv6, ICMP errors and checksums of packets that tunnels carry
     respond.py      answers for whole networks: the filter, the frames, the socket
+    tickle.py       segments of TCP to peers of an address that has moved
 
 Layouts: RFC 826 over Ethernet II, RFC 4861 4.4 and 4.6.1. Frames have no padding: drivers add it.
 Numbers are those of linux/if_ether.h, linux/if_arp.h and RFC 4861; addresses and MACs are packed

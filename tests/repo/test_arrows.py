@@ -74,7 +74,7 @@ TAKEN_BY = {
     "yaml": r"importers\.documents",
     "cryptography": r"tunnels\.(noise|sessions)",
     "zeroconf": r"record\.dnssd",
-    "json": r"views\.json|cluster\.records",
+    "json": r"views\.json|cluster\.(records|tickles)",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts|(tunnels|links)\..*",
     "ctypes": r"system\.(netns|inotify)|packets",
