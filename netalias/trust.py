@@ -12,6 +12,7 @@ from os import (
     O_CLOEXEC,
     O_NOCTTY,
     O_NONBLOCK,
+    O_RDONLY,
     ST_RDONLY,
     close,
     environ,
@@ -28,6 +29,7 @@ from os import (
     strerror,
 )
 from os import open as os_open
+from os import read as os_read
 
 from netalias import errors
 
@@ -53,6 +55,11 @@ MOUNTED = (
 mount, with mode 0777, and ``subPath`` mounts one file of it. That others cannot write by this mount
 says nothing about others: a bind mount may be read-only, and its source not."""
 NOT_REGULAR = "not a regular file"
+
+SECRET_MAX = 4096
+"""Longest file of a secret in bytes; a longer one is cut."""
+OTHERS = 0o077
+"""Rights of the group and of others."""
 
 # File types: linux/stat.h, inode(7).
 S_IFMT = 0o170000
@@ -250,6 +257,31 @@ def regular(file: str, flags: int) -> int:
         close(descriptor)
         raise
     return descriptor
+
+
+def secret(file: str, what: str, hint: str = "") -> bytes:
+    """The content of a file that its owner alone may read, SECRET_MAX + 1 bytes at most. *what* is
+    the secret in it, and *hint* the way to make one that is not there. Raises StateError."""
+    try:
+        descriptor = regular(resolved(file), O_RDONLY)
+    except FileNotFoundError as error:
+        raise errors.StateError(f"{file}: {error.strerror}", hint, error.errno or 0) from None
+    except OSError as error:
+        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
+    except ValueError as error:  # a NUL in the name
+        raise errors.StateError(f"{file}: {error}") from None
+    try:
+        status = fstat(descriptor)
+        check_file(file, status, descriptor)
+        if status.st_mode & OTHERS:
+            raise errors.StateError(
+                f"{file}: others may read it, so {what} is no secret", f"chmod 600 {file}"
+            )
+        return os_read(descriptor, SECRET_MAX + 1)
+    except OSError as error:
+        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
+    finally:
+        close(descriptor)
 
 
 def _check_type(file: str, status: stat_result) -> None:

@@ -298,6 +298,10 @@ class MemoryEngine:
         """The last failure."""
         return self._trouble
 
+    def member(self) -> str:
+        """There is only one."""
+        return "memory"
+
     def wanted(self, now: float) -> dict[int, int]:
         """No descriptors."""
         return {}

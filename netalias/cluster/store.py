@@ -41,8 +41,8 @@ class Unreachable(StoreError):
 
 
 class Refused(StoreError):
-    """The store refuses, and will until somebody changes that: rights, a user, a certificate, a
-    limit. Nothing was done."""
+    """The store refuses, and will until somebody changes that: rights, a user, a limit. Nothing was
+    done."""
 
 
 class NoLease(StoreError):
@@ -252,6 +252,9 @@ if TYPE_CHECKING:
 
         def trouble(self) -> str:
             """A line on the failure of the last request; empty after one that was answered."""
+
+        def member(self) -> str:
+            """The member of the store that is asked, as people call it."""
 
         def wanted(self, now: float) -> dict[int, int]:
             """Descriptor: events of poll(2)."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
-from os import O_RDONLY, close, fstat
-from os import read as os_read
 
 from netalias import errors, trust
 
@@ -16,13 +14,9 @@ SIZE = 32
 """Bytes of a key."""
 OVERHEAD = 29
 """Bytes that a sealed datagram has more than its frame (sessions.py)."""
-FILE_MAX = 4096
-"""Longest key file in bytes."""
 MAKE = "(umask 077; head -c32 /dev/urandom | base64 >{})"
 """The command that makes a key file."""
 LIBRARY = "cryptography"
-OTHERS = 0o077
-"""Rights of the group and of others."""
 
 
 def read(file: str) -> bytes:
@@ -60,25 +54,4 @@ def decoded(text: bytes) -> bytes | None:
 
 def content(file: str) -> bytes:
     """The bytes of a file that its owner alone may read. Raises StateError."""
-    try:
-        descriptor = trust.regular(trust.resolved(file), O_RDONLY)
-    except FileNotFoundError as error:
-        raise errors.StateError(
-            f"{file}: {error.strerror}", f"make one: {MAKE.format(file)}", error.errno or 0
-        ) from None
-    except OSError as error:
-        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
-    except ValueError as error:  # a NUL in the name
-        raise errors.StateError(f"{file}: {error}") from None
-    try:
-        status = fstat(descriptor)
-        trust.check_file(file, status, descriptor)
-        if status.st_mode & OTHERS:
-            raise errors.StateError(
-                f"{file}: others may read it, so its key is no secret", f"chmod 600 {file}"
-            )
-        return os_read(descriptor, FILE_MAX + 1)
-    except OSError as error:
-        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
-    finally:
-        close(descriptor)
+    return trust.secret(file, "its key", f"make one: {MAKE.format(file)}")

@@ -40,7 +40,7 @@ ARROWS = {
     "plan": "errors model families kinds observed desired",
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
-    "cluster": "errors model",
+    "cluster": "errors trust model",
     "views": "errors model families record kinds observed desired plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",
@@ -61,7 +61,7 @@ ARROWS = {
 STOREYS = 11
 """The longest way down, counted in packages."""
 
-SOCKETS = {"kernel", "links", "packets", "system", "tunnels"}
+SOCKETS = {"cluster", "kernel", "links", "packets", "system", "tunnels"}
 """Packages that may open a socket."""
 
 ONLY_CONVERTED = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}
@@ -74,7 +74,8 @@ TAKEN_BY = {
     "yaml": r"importers\.documents",
     "cryptography": r"tunnels\.(noise|sessions)",
     "zeroconf": r"record\.dnssd",
-    "json": r"views\.json|cluster\.(records|tickles)",
+    "json": r"views\.json|cluster\.(etcd\.messages|records|tickles)",
+    "ssl": r"cluster\.etcd\.(connection|settings)",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts|(tunnels|links)\..*",
     "ctypes": r"system\.(netns|inotify)|packets",

@@ -1,0 +1,74 @@
+"""A Follow over watches of etcd, one after the other. Pure.
+
+A watch has no heartbeat, and a member that is cut off from the others is silent for ever; so it is
+opened anew from time to time, from the revision after the last event that came.
+"""
+
+from __future__ import annotations
+
+from netalias.cluster.etcd import messages
+from netalias.cluster.etcd.http import BODY_MAX, Malformed
+from netalias.cluster.store import Events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cluster.store import Follow, StoreError
+
+CREATING = 5.0
+"""Seconds until the first line, which comes at once."""
+LASTING = 30.0
+"""Seconds after which a watch is opened anew."""
+
+
+class Stream:
+    """The watches of a Follow. ``created`` tells that the present one is there, ``over`` that none
+    follows; the next one is not opened *before* a time."""
+
+    __slots__ = (
+        "_lines", "_revision", "_until", "before", "created", "number", "over", "request",
+        "tokens", "tries",
+    )  # fmt: skip
+
+    def __init__(self, number: int, request: Follow) -> None:
+        self.number = number
+        self.request = request
+        self.before = 0.0
+        self.tries = self.tokens = 0
+        self.created = self.over = False
+        self._revision = request.revision
+        self._lines = bytearray()
+        self._until = 0.0
+
+    def body(self) -> bytes:
+        """The message that opens the next watch."""
+        self._lines.clear()
+        self.created = False
+        return messages.watch(self.request.prefix, self._revision)
+
+    def reopen(self, before: float) -> None:
+        """Open another watch, not before a time."""
+        self.created = False
+        self.before = before
+
+    def until(self, now: float) -> float:
+        """The time at which the present one is over."""
+        return self._until if self.created else now + CREATING
+
+    def take(self, data: bytes, now: float) -> list[Events | StoreError]:
+        """The results in these bytes. Raises Malformed, StaleToken."""
+        self._lines += data
+        if len(self._lines) > BODY_MAX:
+            raise Malformed("a line without an end")
+        *lines, rest = self._lines.split(b"\n")
+        self._lines = bytearray(rest)
+        found = []
+        for line in lines:
+            result = messages.watched(bytes(line), self._revision)
+            if not self.created:
+                self.created, self._until = True, now + LASTING
+                self.tries = self.tokens = 0
+            if result is not None:
+                found.append(result)
+            if isinstance(result, Events):
+                self._revision = result.events[-1].revision + 1
+        return found
