@@ -6,8 +6,9 @@
     extend 1237.9
     release web/10.0.0.1
     check web/10.0.0.3
+    forget
     stands web/10.0.0.1                            reports, of the watcher
-    gone web/10.0.0.1
+    gone 3 web/10.0.0.1
     checked web/10.0.0.3
     taken web/10.0.0.4
 
@@ -85,6 +86,14 @@ class Release(Message):
     word = "release"
 
 
+class Forget(Message):
+    """Order: none of the addresses is ours any more. Those that stand go on for the rest of their
+    lifetimes; none is made again, nor told to stand longer, unless it is taken once more."""
+
+    __slots__ = ()
+    word = "forget"
+
+
 class Check(Message):
     """Order: ask the segment whether another host answers for these addresses. Checked is reported
     for those that are free, and Taken for the others."""
@@ -101,14 +110,23 @@ class Stands(Message):
 
 
 class Gone(Message):
-    """Report: these addresses are not in the kernel, and no order is left that would make them.
+    """Report: these addresses are not in the kernel, after the first *done* orders of this
+    connection were carried out; none of these is left that would make them.
 
     It answers Release, and tells as well of an address that has run out, that could not be made, or
     that another host has won.
     """
 
-    __slots__ = ()
+    __slots__ = ("done", "keys")
     word = "gone"
+
+    def __init__(self, done: int, keys: Iterable[Key] = ()) -> None:
+        super().__init__(keys)
+        self.done = done
+
+    def line(self) -> str:
+        """Its line, without the end."""
+        return " ".join([self.word, str(self.done), *map("/".join, self.keys)])
 
 
 class Checked(Message):
@@ -126,7 +144,7 @@ class Taken(Message):
 
 
 MESSAGES: dict[str, type[Message]] = {
-    one.word: one for one in (Take, Extend, Release, Check, Stands, Gone, Checked, Taken)
+    one.word: one for one in (Take, Extend, Release, Check, Forget, Stands, Gone, Checked, Taken)
 }
 
 
@@ -137,6 +155,8 @@ def parse(line: str) -> Message:
     try:
         if kind is not None and issubclass(kind, Timed):
             return kind(_time(rest[0]), map(_key, rest[1:]))
+        if kind is Gone:
+            return Gone(int(rest[0]), map(_key, rest[1:]))
         if kind is not None:
             return kind(map(_key, rest))
     except (IndexError, ValueError):

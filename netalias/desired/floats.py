@@ -68,6 +68,7 @@ class Float(Task):
         self.prefer = prefer
         self.hold_down = hold_down
         self._places: dict[bytes, int] | None = None
+        self._texts: dict[str, bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -90,6 +91,12 @@ class Float(Task):
     def spelled(self, address: bytes) -> str:
         """The text of a packed address."""
         return self.type.format(address)
+
+    def packed(self, text: str) -> bytes | None:
+        """The packed form of a text that spelled() gives for one of them; None for any other."""
+        if self._texts is None:
+            self._texts = {self.spelled(one): one for one in self.addresses}
+        return self._texts.get(text)
 
     def alias(self, address: bytes, main: str = "") -> AliasName:
         """The name of the alias with an address of it; *main* is another name of its device."""

@@ -1,4 +1,4 @@
-"""Aliases that stand for loans of pools, or float over the hosts of a cluster: they are no strays."""
+"""Aliases of pools that lend their addresses, or whose addresses float: they are no strays."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EINVAL
+from errno import EACCES, EINVAL, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
 from os import path
 
 from netalias import errors, sources, trust
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 
     from netalias.desired.declarations import Declarations
     from netalias.families import Registry
+
+PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
+"""Errors of reading a file that may pass without a change of the file."""
+PLACES = (sources.DEFAULT, *sources.FOLDERS)
+"""The files and folders of declarations that are followed when none are named."""
+
+
+def passes(error: Exception) -> bool:
+    """Whether the reason why a file cannot be read may pass without a change of the file."""
+    return isinstance(error, MemoryError) or getattr(error, "errno", 0) in PASSING
 
 
 class Files:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-from errno import EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
 from os import stat
 from time import monotonic, sleep, time
 
-from netalias import errors, sources, trust
+from netalias import errors, trust
 from netalias.desired.declarations import counted
 from netalias.engine.reconcile import Rules, check_reload
 from netalias.kernel.netlink.monitor import TURN, Monitor
@@ -27,10 +26,11 @@ from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
-from netalias.watch.files import Files
+from netalias.watch.files import PLACES, Files, passes
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.pools import Pools
 from netalias.watch.records import kept_in
 from netalias.watch.relays import Relays
 from netalias.watch.release import release
@@ -58,10 +58,6 @@ if TYPE_CHECKING:
 
 HOLD = 1.0
 """Seconds that repairs wait at most for files that were changed a moment ago to be read."""
-PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
-"""Errors of reading a file that may pass without a change of the file."""
-PLACES = (sources.DEFAULT, *sources.FOLDERS)
-"""The files and folders of declarations that are followed when none are named."""
 
 
 class Watcher:
@@ -126,6 +122,7 @@ class Watcher:
         )
         self.tunnels.take_over(start)
         self.records = kept_in(engine, state, self.journal, self._folder)
+        self.pools = Pools(self.controller, self.claims, self.journal, monotonic, self._folder)
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, start.announced, self.claims,
@@ -205,6 +202,7 @@ class Watcher:
         self.records.close(leave=shared)
         if not shared:
             self._try(self.relays.close)
+        self.pools.close()
         self.claims.close()
         self.announcer.close()
         self.responder.close()
@@ -280,6 +278,7 @@ class Watcher:
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self._until_act, lambda now: self._act()),
+            self.pools,
             self.tunnels,
             self.records,
             Timer(self.relays.due, lambda now: self._try(lambda: self.relays.act(now))),
@@ -355,6 +354,7 @@ class Watcher:
         self.keeper.load(declared.tasks)
         self.tunnels.load(declared.tasks)
         self._try(lambda: self.records.load(declared.tasks))
+        self.pools.load(declared.tasks)
 
     def _read(self) -> None:
         found = self._files.content()
@@ -423,7 +423,7 @@ class Watcher:
             if not self._unseen:
                 self._patience.reset()
         except Exception as error:  # of the files, or a bug: neither may end the watcher
-            passing = isinstance(error, MemoryError) or getattr(error, "errno", 0) in PASSING
+            passing = passes(error)
             before, self._complaint = self._complaint, str(error) or "memory" if passing else ""
             if forced or not passing or self._complaint != before:
                 self._failed(error)
@@ -439,6 +439,7 @@ class Watcher:
         self.tunnels.hear(event)
         self.relays.hear(event)
         self.records.hear(event)
+        self.pools.hear(event)
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))

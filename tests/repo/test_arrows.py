@@ -49,7 +49,7 @@ ARROWS = {
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources families kernel system runtime packets kinds"
-    " nat tunnels links record observed desired plan claim views engine monitor",
+    " nat tunnels links record observed desired cluster plan claim views engine monitor",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
     " filters record observed desired plan importers claim views engine doctor monitor emulator watch"

@@ -1,0 +1,181 @@
+"""The agent of a watcher: the process that talks to the store, and what it orders.
+
+A request to the store may take seconds, and must delay nothing here. So a process of its own does
+that and decides; it is told the declared lines, what stands in the kernel, and what has
+become of its orders (cluster/orders.py). When it dies another one goes on; until that has proved
+itself to the store, all addresses run towards their end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from select import POLLOUT
+
+from netalias import errors
+from netalias.cluster.orders import Stands, parse
+from netalias.desired.cluster import Cluster
+from netalias.runtime import tasks as carried
+from netalias.runtime.loans import now as boottime
+from netalias.system.backoff import RepairBackoff
+from netalias.system.lines import Link, pair
+from netalias.system.process import tell
+from netalias.watch.floats import Floats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netalias.cluster.orders import Message
+    from netalias.desired.tasks import Task
+    from netalias.system.journal import Journal
+    from netalias.watch.claims import Claims
+    from netalias.watch.controller import Controller
+
+NAME = "netalias.cluster.process"
+START = f"""\\
+import sys
+sys.path[:] = sys.argv[1].split({os.pathsep!r})
+from {NAME} import main
+sys.exit(main(int(sys.argv[3])))"""
+"""The first lines of the interpreter of an agent."""
+
+
+def spawn(link: int) -> int:
+    """Start an agent, which has the descriptor *link* to the watcher; its pid. Raises OSError."""
+    given = link + 1
+    folders = os.pathsep.join(filter(None, sys.path))
+    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
+    command = [sys.executable, *flags, "-c", START, folders, NAME, str(given)]
+    actions = [(os.POSIX_SPAWN_DUP2, link, given)]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+
+
+class Agent:
+    """A part of the loop. *folder* is the runtime directory; *start* starts the process."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        checks: Claims,
+        journal: Journal,
+        clock: Callable[[], float],
+        folder: str,
+        start: Callable[[int], int] = spawn,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._folder = folder
+        self._start = start
+        self.floats = Floats(controller, checks, journal, clock, boottime, self._send)
+        self._lines: list[str] = []
+        self._link: Link | None = None
+        self._pidfd = -1
+        self._due: float | None = None
+        self._deaths = RepairBackoff()
+
+    def load(self, tasks: Iterable[Task]) -> None:
+        """Replace the lines, all of which are about the cluster: the process is told, started or
+        ended."""
+        mine = [*tasks]
+        lines = [one.text for one in mine]
+        decided = any(isinstance(one, Cluster) for one in mine)
+        if mine and not decided:
+            text = "no line cluster says by which store: nothing of it is held here"
+            self._journal.warning(f"{mine[0].title} ({mine[0].place}): {text}")
+            mine, lines = [], []
+        self.floats.load(mine)
+        if lines == self._lines:
+            return
+        carried.write(self._folder, lines, carried.FLOATS)
+        self._lines = lines
+        if not lines:
+            self._end()
+        elif self._link is None:
+            self._due = 0.0
+        else:
+            self._declare()
+
+    def close(self) -> None:
+        """End the process. What stands runs out, unless another watcher goes on with it."""
+        self._end()
+
+    # The agent
+
+    def _begin(self) -> None:
+        """Start an agent. Raises OSError."""
+        link, theirs = pair()
+        with theirs:
+            try:
+                self._pidfd = os.pidfd_open(self._start(theirs.fileno()))
+            except OSError:
+                link.close()
+                raise
+        self._link = link
+        self._declare()
+        self._send(Stands(self.floats.standing()))
+
+    def _declare(self) -> None:
+        """Tell the lines, and that there are no more."""
+        assert self._link is not None
+        for line in [*self._lines, ""]:
+            self._link.put(line)
+
+    def _send(self, message: Message) -> None:
+        if self._link is not None:
+            self._link.put(message.line())
+
+    def _end(self) -> None:
+        """End the agent, which notices that nobody has the other end of the link any more."""
+        self._due = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+            tell(self._pidfd, signal.SIGTERM)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self.floats.reset()
+
+    def _died(self, why: str, now: float) -> None:
+        self._end()
+        self._due = self._deaths.undone(NAME, now)
+        self._journal.error(f"the agent of the cluster {why}; another one goes on")
+
+    # A part of the loop
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """The link."""
+        return {} if self._link is None else {self._link.fileno(): self._link.events}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Read orders, and write reports."""
+        assert self._link is not None
+        try:
+            if events & POLLOUT:
+                self._link.write()
+            if events & ~POLLOUT:
+                for line in self._link.read():
+                    self.floats.order(parse(line))
+        except OSError:
+            self._died("has ended", now)
+        except errors.PacketError as error:
+            self._died(f"cannot be understood ({error})", now)
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick()."""
+        times = [self.floats.due(now)]
+        if self._due is not None and self._link is None:
+            times.append(max(0.0, self._due - now))
+        return min((one for one in times if one is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Start an agent, or do what was ordered."""
+        if self._due is not None and self._link is None and self._due <= now:
+            self._due = None
+            try:
+                self._begin()
+            except OSError:
+                self._due = self._deaths.undone(NAME, now)
+                raise
+        self.floats.tick(now)

@@ -1,0 +1,474 @@
+"""Addresses that float: what the agent of the cluster orders is done here, and nothing else.
+
+An address that is ours stands with a lifetime, which ends before any other host may have it
+(cluster/fence.py). It is healed like any other alias until then; what is not ours is never made.
+Lifetimes are set without the lock of the namespace, since nothing may delay them.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.claim import OFF, Claim, Policy
+from netalias.cluster import fence
+from netalias.cluster.orders import Check, Checked, Extend, Forget, Gone, Release, Take, Taken
+from netalias.cluster.suspend import Suspension
+from netalias.desired.blocks import Block
+from netalias.desired.declarations import Declarations, counted
+from netalias.desired.floats import floats
+from netalias.engine.connected import examine
+from netalias.engine.reconcile import mend, remove
+from netalias.kernel.netlink.monitor import TURN
+from netalias.model import AF_INET
+from netalias.model.events import ADDRESS, DEPARTURE, FLAG
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import DelAddress
+from netalias.plan.compare import compare
+from netalias.system.backoff import Backoff, RepairBackoff
+from netalias.system.deadline import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from netalias.claim import Found
+    from netalias.cluster.orders import Key, Message
+    from netalias.desired import Wish
+    from netalias.desired.floats import Float
+    from netalias.desired.tasks import Task
+    from netalias.engine.reconcile import Outcome
+    from netalias.model import Alias, Device
+    from netalias.model.events import Event
+    from netalias.observed import Observed
+    from netalias.plan import Difference
+    from netalias.plan.diff import Diff
+    from netalias.system.journal import Journal
+    from netalias.watch.claims import Claims
+    from netalias.watch.controller import Controller
+
+BUSY = 0.02
+"""Seconds between two tries to take the lock."""
+CHUNK = 128
+"""Addresses that are made, or removed, in one transaction."""
+LOOK = 0.25
+"""Seconds between two looks at whether the machine was suspended."""
+RUNS_OUT = 3.0
+"""Seconds before the end of a lifetime from which on an address that goes has run out."""
+FEW = 8
+"""Aliases that are named one by one at most."""
+
+
+class Floats:
+    """A part of the loop. *report* takes what the agent is to know, *clock* is CLOCK_MONOTONIC,
+    *boottime* CLOCK_BOOTTIME."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        checks: Claims,
+        journal: Journal,
+        clock: Callable[[], float],
+        boottime: Callable[[], float],
+        report: Callable[[Message], object],
+    ) -> None:
+        self._controller = controller
+        self._engine = controller.engine
+        self._checks = checks
+        self._journal = journal
+        self._clock = clock
+        self._boottime = boottime
+        self._report = report
+        self._suspension = Suspension(boottime(), clock())
+        self._pools: dict[str, Float] = {}
+        self._keys: dict[tuple[str, int, bytes], Key] = {}
+        self._addresses: set[bytes] = set()
+        self.ours: dict[Key, float] = {}
+        """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
+        self._places: dict[Key, tuple[Float, bytes]] = {}
+        self._making: dict[Key, float] = {}
+        self._leaving: dict[Key, None] = {}
+        self._asking: list[Key] = []
+        self._prolonging = False
+        self._count = 0
+        """Orders of this agent so far."""
+        self._busy = 0.0
+        self._looked = 0.0
+        self._complaint = ""
+        self._backoff = Backoff()
+        self._repairs = RepairBackoff()
+
+    # Lines
+
+    def load(self, tasks: Iterable[Task]) -> None:
+        """Replace the lines. What is ours and stands in none of them any more is removed."""
+        self._pools = {one.name: one for one in floats(tasks)}
+        self._keys = {
+            (one.main, slot, packed): (one.name, one.spelled(packed))
+            for one in self._pools.values()
+            for packed, slot in one.places.items()
+        }
+        self._addresses = {packed for _, _, packed in self._keys}
+        for key in [*self.ours]:
+            former, packed = self._places[key]
+            found = self._find(key)
+            if found is None or not _alike(found[0].wish_of(packed), former.wish_of(packed)):
+                self._drop(key)
+
+    def _find(self, key: Key) -> tuple[Float, bytes] | None:
+        """The pool and the packed form of an address; None for one that is not declared."""
+        pool = self._pools.get(key[0])
+        packed = pool.packed(key[1]) if pool is not None else None
+        return (pool, packed) if pool is not None and packed is not None else None
+
+    def standing(self) -> list[Key]:
+        """The declared addresses that stand here with a lifetime, and are not ours."""
+        if not self._pools:
+            return []
+        found = self._standing(self._controller.observe())
+        return [key for key, alias in found.items() if alias.lease and key not in self.ours]
+
+    def _standing(self, observed: Observed) -> dict[Key, Alias]:
+        """The aliases of declared pools, and of those that are leaving."""
+        known = self._keys | {
+            (pool.main, pool.places[packed], packed): key
+            for key, (pool, packed) in self._places.items()
+        }
+        found = {}
+        for alias in observed.aliases:
+            if alias.address in self._addresses or self._leaving:
+                main = alias.main
+                names = (main.name, *main.altnames) if main is not None else (alias.name.main,)
+                for name in names:
+                    key = known.get((name, alias.name.slot, alias.address))
+                    if key is not None and alias.ours and alias.entry is not None:
+                        found[key] = alias
+        return found
+
+    def reset(self) -> None:
+        """The agent has ended; the next one counts its orders anew."""
+        self._count = 0
+        self.forget()
+
+    def forget(self, order: Forget | None = None) -> None:
+        """Nothing is ours any more. What stands runs out."""
+        self.ours = {}
+        self._making = {}
+        self._asking = []
+        self._places = {key: one for key, one in self._places.items() if key in self._leaving}
+
+    def _gone(self, keys: Iterable[Key]) -> None:
+        """Report addresses that are not there, and that no order so far makes any more."""
+        self._report(Gone(self._count, keys))
+
+    # Orders
+
+    def order(self, message: Message) -> None:
+        """Take an order; tick() is due. Raises PacketError for what is none."""
+        work = _ORDERS.get(type(message))
+        if work is None:
+            raise errors.PacketError(f"{message.word}: not an order")
+        self._count += 1
+        work(self, message)
+
+    def take(self, order: Take) -> None:
+        """Addresses are ours until a time."""
+        for key in order.keys:
+            found = self._find(key)
+            if found is None:
+                self._gone([key])
+                continue
+            self._places[key] = found
+            self._leaving.pop(key, None)
+            self.ours[key] = order.until
+            self._making[key] = 0.0
+
+    def extend(self, order: Extend) -> None:
+        """All that are ours stand until a time."""
+        self.ours = dict.fromkeys(self.ours, order.until)
+        self._prolonging = bool(self.ours)
+
+    def release(self, order: Release) -> None:
+        """Addresses are to go."""
+        for key in order.keys:
+            if key in self._places:
+                self._drop(key)
+            else:
+                self._release_unknown(key)
+
+    def _release_unknown(self, key: Key) -> None:
+        """One that was never ours may stand here from before."""
+        found = self._find(key)
+        if found is None:
+            self._gone([key])
+        else:
+            self._places[key] = found
+            self._leaving[key] = None
+
+    def check(self, order: Check) -> None:
+        """Others are to be asked for addresses."""
+        self._asking += order.keys
+
+    def _drop(self, key: Key) -> None:
+        """It is not ours any more, and is to go."""
+        self.ours.pop(key, None)
+        self._making.pop(key, None)
+        self._leaving[key] = None
+
+    def _lose(self, keys: Iterable[Key]) -> None:
+        """They are gone, and are not made again."""
+        keys = [*keys]
+        for key in keys:
+            self.ours.pop(key, None)
+            self._making.pop(key, None)
+            self._leaving.pop(key, None)
+            self._places.pop(key, None)
+        if keys:
+            self._gone(keys)
+
+    # Events
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event: an address of ours that goes, or its device, is made again."""
+        if not self.ours:
+            return
+        if event.key[0] == ADDRESS and event.new is None and not event.field:
+            packed = event.subject.address.local
+            if packed in self._addresses:
+                self._doubt(key for key, one in self._places.items() if one[1] == packed)
+        elif event.what == DEPARTURE or (event.what == FLAG and event.field == "UP"):
+            self._doubt(self._places)
+
+    def _doubt(self, keys: Iterable[Key]) -> None:
+        """Have addresses of ours compared again, with back-off for each."""
+        now, boottime = self._clock(), self._boottime()
+        ended = []
+        for key in [*keys]:
+            if key not in self.ours or key in self._making:
+                continue
+            if self.ours[key] - boottime < RUNS_OUT:
+                ended.append(key)
+            else:
+                self._making[key] = self._repairs.undone(key, now)
+        self._lose(self._run_out(ended))
+
+    def _run_out(self, keys: Sequence[Key]) -> list[Key]:
+        """Those of *keys* that stand no more."""
+        there = self._standing(self._controller.observe()) if keys else {}
+        return [key for key in keys if key not in there]
+
+    # A part of the loop
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """Nothing."""
+        return {}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Nothing."""
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick()."""
+        if self._prolonging or self._asking:
+            return 0.0
+        times = [max(self._busy, when) for when in self._making.values()]
+        if self._leaving:
+            times.append(self._busy)
+        if self.ours:
+            times.append(self._looked + LOOK)
+        return max(0.0, min(times) - now) if times else None
+
+    def tick(self, now: float) -> None:
+        """Do what is due: first what must not stand any more."""
+        self._looked = now
+        if self._suspension.passed(self._boottime(), self._clock()) and self.ours:
+            self._drop_all()
+        if self._prolonging:
+            self._prolonging = False
+            self._prolong()
+        if self._asking:
+            self._ask()
+        if now < self._busy:
+            return
+        try:
+            if self._leaving:
+                self._remove(now)
+            if any(when <= now for when in self._making.values()):
+                self._make(now)
+            self._backoff.reset()
+        except errors.LockBusy:
+            self._busy = now + BUSY
+        except errors.NetaliasError:
+            self._busy = now + self._backoff.next()
+            raise
+
+    def _drop_all(self) -> None:
+        """Delete all addresses at once: while the machine was suspended their lifetimes stood
+        still. What is left of their devices goes later."""
+        self._journal.warning("the machine was suspended: all addresses that float are given up")
+        observed = self._controller.observe()
+        steps = []
+        for alias in self._standing(observed).values():
+            assert alias.carrier is not None
+            assert alias.entry is not None
+            steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
+        for key in [*self.ours]:
+            self._drop(key)
+        self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
+
+    def _prolong(self) -> None:
+        """Set the lifetimes of all that is ours, in one batch; what is not there is made again."""
+        self._controller.read_events(TURN)
+        observed = self._controller.observe()
+        there = self._standing(observed)
+        with Deadline(fence.SETTING):
+            now = self._boottime()
+            steps = []
+            for key, until in self.ours.items():
+                alias, seconds = there.get(key), fence.seconds(until, now)
+                if alias is not None and seconds:
+                    assert alias.carrier is not None
+                    assert alias.entry is not None
+                    place = alias.carrier.name, alias.carrier.index
+                    steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
+            failures = self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
+        missing = [key for key in self.ours if key not in there]
+        if failures:
+            self._complain(failures[0].error)
+            missing = [*self.ours]
+        self._doubt(missing)
+
+    # Checks
+
+    def _ask(self) -> None:
+        """Probe for the addresses that are to be checked."""
+        keys, self._asking = self._asking, []
+        observed = self._controller.observe()
+        claims: dict[Key, Claim] = {}
+        free, taken = [], []
+        for key in keys:
+            one = self._find(key)
+            main = observed.snapshot.device(one[0].main) if one is not None else None
+            if one is None or main is None or not main.up:
+                taken.append(key)
+            elif one[0].type.family != AF_INET or one[0].wish.acd == OFF:
+                free.append(key)  # the kernel checks an IPv6 address by itself
+            else:
+                claims[key] = _claim(*one, main)
+        if free:
+            self._report(Checked(free))
+        if taken:
+            self._report(Taken(taken))
+        if claims:
+            by_claim = {id(claim): key for key, claim in claims.items()}
+            self._checks.ask(
+                [*claims.values()], lambda group, found: self._answered(by_claim, group, found)
+            )
+
+    def _answered(self, keys: Mapping[int, Key], group: Sequence[Claim], found: Found) -> None:
+        """Report what probing has found."""
+        unsafe = {id(one) for one, _ in found}
+        for _, error in found:
+            self._complain(error)
+        free = [keys[id(one)] for one in group if id(one) not in unsafe]
+        if free:
+            self._report(Checked(free))
+        if unsafe:
+            self._report(Taken([keys[one] for one in unsafe]))
+
+    # Changes
+
+    def _remove(self, now: float) -> None:
+        """Remove some of the addresses that are to go. Raises KernelError, LockBusy."""
+        keys = [*self._leaving][:CHUNK]
+        with self._engine.transaction():
+            observed = self._engine.observe()
+            there = self._standing(observed)
+            aliases = [there[key] for key in keys if key in there]
+            outcome = remove(self._engine, observed, aliases) if aliases else None
+        failed = {str(item.name) for item in outcome.failed} if outcome is not None else set()
+        self._lose(key for key in keys if key not in there or str(there[key].name) not in failed)
+        self._tell("given up", [one for one in aliases if str(one.name) not in failed])
+        if outcome is not None and failed:
+            self._busy = now + self._backoff.next()
+            self._fail(outcome)
+
+    def _make(self, now: float) -> None:
+        """Make some of the addresses that are ours and do not stand. Raises KernelError, LockBusy,
+        StateError."""
+        keys = [key for key, when in self._making.items() if when <= now][:CHUNK]
+        with self._engine.transaction():
+            left = min(self.ours[key] for key in keys) - self._boottime()
+            # Half of the time is for the work: they are prolonged by the next proof.
+            seconds = int(left / 2)
+            if seconds < 1:
+                self._lose(keys)
+                return
+            with Deadline(left - seconds):
+                diff = self._differences(keys, seconds)
+                outcome = mend(self._engine, diff, lambda: self._differences(keys, seconds))
+            there = self._standing(self._engine.observe())
+        for key in keys:
+            if key in there:
+                self._making.pop(key, None)
+        self._lose(key for key in keys if key not in there)
+        self._tell("taken", [item for item in outcome.done if not item.sysctl_change])
+        self._fail(outcome)
+
+    def _differences(self, keys: Iterable[Key], seconds: int) -> Diff:
+        """The differences of some addresses, which get a lifetime of *seconds*."""
+        blocks = []
+        for key in keys:
+            pool, packed = self._places[key]
+            wish = pool.wish_of(packed)
+            wish.lease, wish.acd = seconds, OFF
+            slots = range(wish.name.slot, wish.name.slot + 1)
+            blocks.append(Block(wish, slots, (packed,), pool.source, pool.line))
+        engine = self._engine
+        observed = engine.observe()
+        examine(engine.kernel, observed, observed.aliases)
+        diff = compare(Declarations(blocks, []), observed, removing=False)
+        diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
+        return diff
+
+    # The journal
+
+    def _tell(self, verb: str, changed: Sequence[Alias | Difference]) -> None:
+        names = [str(one.name) for one in changed]
+        if names:
+            few = f" ({', '.join(names)})" if len(names) <= FEW else ""
+            self._journal.info(f"{counted(len(names), 'address')} {verb}{few}")
+
+    def _fail(self, outcome: Outcome) -> None:
+        found = [item.error for item in outcome.failed]
+        found += [one.error for one in outcome.diff.skipped]
+        for error in found:
+            if error is not None:
+                self._complain(error)
+
+    def _complain(self, error: errors.NetaliasError) -> None:
+        """Log an error, unless it was the last one."""
+        if error.line() != self._complaint:
+            self._complaint = error.line()
+            self._journal.warning(self._complaint)
+
+
+def _claim(pool: Float, packed: bytes, main: Device) -> Claim:
+    """The claim by which other hosts are asked for an address."""
+    name = pool.alias(packed, main.name)
+    found = Claim(name, main, main.name, pool.wish.kind, AF_INET, packed, Policy())
+    found.acd = pool.wish.acd or "fast"
+    return found
+
+
+def _alike(wish: Wish, former: Wish) -> bool:
+    """Whether two wishes ask for the same alias."""
+    slots = (slot for slot in wish.__slots__ if slot != "type")  # that of one address is the same
+    return all(getattr(wish, slot) == getattr(former, slot) for slot in slots)
+
+
+_ORDERS: dict[type[Message], Callable[[Floats, Any], object]] = {
+    Take: Floats.take,
+    Extend: Floats.extend,
+    Release: Floats.release,
+    Check: Floats.check,
+    Forget: Floats.forget,
+}

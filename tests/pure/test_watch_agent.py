@@ -1,0 +1,203 @@
+"""The agent of a watcher: what it is told, what it orders, and what becomes of it when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from select import POLLIN, POLLOUT, select
+from socket import socket
+
+import pytest
+from test_desired_declarations import parse
+from watched import Watched
+
+from netalias.runtime import tasks
+from netalias.system.journal import Journal
+from netalias.system.lines import LINE_MAX
+from netalias.watch.agent import Agent
+from netalias.watch.pools import KEYWORDS, Pools
+
+STORE = "cluster etcd http://127.0.0.1:2379 prefix /netalias weight 100 ttl 10"
+WEB = "float web eth0:100-101 10.0.0.100-101/24 kind label"
+
+
+class Scripted:
+    """A watcher whose agent is this test: ``processes`` are those that were started, ``link`` is
+    the end of the last one."""
+
+    def __init__(self, folder: str) -> None:
+        self.watched = Watched("")
+        self.folder = folder
+        self.processes: list[int] = []
+        self.link = socket()
+        self.fails = False
+        journal = Journal(stream=self.watched.journal, environ={}, now=str)
+        self.agent = Agent(
+            self.watched.controller,
+            self.watched.claims,
+            journal,
+            lambda: self.watched.now,
+            folder,
+            self.start,
+        )
+        self.watched.controller.hear = self.agent.floats.hear
+
+    def start(self, fileno: int) -> int:
+        """In the place of a process: something that can be killed."""
+        if self.fails:
+            raise OSError(12, "Cannot allocate memory")
+        self.link.close()
+        self.link = socket(fileno=os.dup(fileno))
+        self.link.setblocking(False)
+        sleep = ["sleep", "60"]
+        self.processes.append(os.posix_spawnp("sleep", sleep, os.environ))
+        return self.processes[-1]
+
+    def declare(self, *lines: str) -> None:
+        """Other files."""
+        found = parse("\n".join(lines))
+        assert not found.errors
+        self.agent.load(found.tasks)
+
+    def turn(self) -> list[str]:
+        """Some turns of the loop; the lines that the agent got."""
+        for _ in range(5):
+            now = self.watched.now
+            if self.agent.due(now) == 0.0:
+                self.agent.tick(now)
+            for fileno, events in self.agent.wanted(now).items():
+                self.agent.ready(fileno, events & POLLOUT, now)
+                if fileno in self.agent.wanted(now):
+                    self.agent.ready(fileno, POLLIN, now)
+        try:
+            return self.link.recv(1 << 16).decode().split("\n")[:-1]
+        except OSError:
+            return []  # nothing yet, or nobody is there
+
+    def die(self) -> None:
+        """The agent ends. A process that is being started closes its copy of the link only then."""
+        self.link.close()
+        (ours,) = self.agent.wanted(self.watched.now)
+        assert select([ours], [], [], 30)[0]
+
+    def end(self) -> None:
+        """Reap all."""
+        self.agent.close()
+        self.link.close()
+        for pid in self.processes:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> object:
+    """One that is ended after the test."""
+    made = Scripted(str(tmp_path))
+    yield made
+    made.end()
+
+
+def test_an_agent_is_told_the_lines_and_what_stands(scripted: Scripted) -> None:
+    """Again whenever they change; an empty line ends them."""
+    scripted.declare(STORE, WEB)
+    assert scripted.turn() == [STORE, WEB, "", "stands"]
+    assert tasks.left(scripted.folder, tasks.FLOATS) == [STORE, WEB]
+    scripted.declare(STORE, WEB)
+    assert scripted.turn() == []
+    scripted.declare(STORE)
+    assert scripted.turn() == [STORE, ""]
+    assert len(scripted.processes) == 1
+
+
+def test_orders_are_carried_out_and_answered(scripted: Scripted) -> None:
+    """Whatever part of a line comes at once."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.link.send(b"take 1e9 web/10.0.0.100 web/10.0")
+    assert scripted.turn() == []
+    scripted.link.send(b".0.101\nrelease web/10.0.0.101\n")
+    assert scripted.turn() == ["gone 2 web/10.0.0.101"]
+    assert scripted.watched.names() == ["eth0:100"]
+
+
+@pytest.mark.parametrize("bad", [b"take x web/1\n", b"hold\n", b"\n", b"gone 1 a/b\n", b"x" * 10])
+def test_an_agent_that_cannot_be_understood_is_ended(scripted: Scripted, bad: bytes) -> None:
+    """So is one whose line has no end. Another one goes on, and is told what stands."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label", lease=10)
+    scripted.watched.quiet()
+    if bad[-1:] == b"\n":
+        scripted.link.send(bad)
+    else:
+        scripted.agent._link._inbox = b"x" * (LINE_MAX + 1)  # type: ignore[union-attr]
+        scripted.link.send(b"x")
+    told = scripted.turn()
+    assert "cannot be understood" in "".join(scripted.watched.said())
+    assert told == [STORE, WEB, "", "stands web/10.0.0.100"]
+    assert len(scripted.processes) == 2
+
+
+def test_an_agent_that_keeps_dying_is_started_later_and_later(scripted: Scripted) -> None:
+    """What was ours is nobody's: it is not healed any more."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    while scripted.agent.wanted(scripted.watched.now):
+        scripted.die()
+        scripted.turn()
+    assert 3 < len(scripted.processes) < 10
+    assert scripted.agent.floats.ours == {}
+    before = len(scripted.processes)
+    scripted.watched.now += 60
+    assert scripted.turn()[0] == STORE
+    assert len(scripted.processes) == before + 1
+
+
+def test_an_agent_that_cannot_be_started_is_tried_again(scripted: Scripted) -> None:
+    """Its error is told by the loop."""
+    scripted.fails = True
+    scripted.declare(STORE, WEB)
+    with pytest.raises(OSError, match="memory"):
+        scripted.turn()
+    scripted.fails = False
+    scripted.watched.now += 60
+    assert scripted.turn()[0] == STORE
+
+
+def test_lines_that_go_end_the_agent(scripted: Scripted) -> None:
+    """With the record, by which they were carried out."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.link.send(b"take 1e9 web/10.0.0.100\n")
+    scripted.turn()
+    assert scripted.watched.names() == ["eth0:100"]
+    scripted.declare()
+    scripted.turn()
+    assert scripted.watched.names() == []
+    assert tasks.left(scripted.folder, tasks.FLOATS) == []
+    assert scripted.agent.wanted(0.0) == {}
+    assert os.waitpid(scripted.processes.pop(), 0)[1] == signal.SIGTERM
+
+
+def test_without_a_store_nothing_is_held(scripted: Scripted) -> None:
+    """That is told, and no agent is started."""
+    scripted.declare(WEB)
+    scripted.turn()
+    assert scripted.processes == []
+    assert "float web (f:1): no line cluster says by which store" in "".join(
+        scripted.watched.said()
+    )
+    assert tasks.left(scripted.folder, tasks.FLOATS) == []
+
+
+def test_who_declares_nothing_of_it_loads_nothing_of_it(tmp_path: Path) -> None:
+    """The record of a watcher that was killed goes."""
+    tasks.write(str(tmp_path), [WEB], tasks.FLOATS)
+    watched = Watched("")
+    pools = Pools(watched.controller, watched.claims, Journal(), lambda: watched.now, str(tmp_path))
+    pools.load(parse("pool lab 10.0.0.1-9\neth0 iface-alias kernel").tasks)
+    assert pools.agent is None
+    assert (pools.due(0.0), pools.wanted(0.0)) == (None, {})
+    assert not list(tmp_path.iterdir())
+    assert {one.keyword for one in parse(f"{STORE}\n{WEB}").tasks} == {*KEYWORDS}

@@ -1,0 +1,301 @@
+"""What floats, over the kernel in memory: orders of a scripted agent, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from test_desired_declarations import parse
+from watched import Watched
+
+from netalias.cluster.orders import (
+    Check,
+    Checked,
+    Extend,
+    Forget,
+    Gone,
+    Message,
+    Release,
+    Take,
+    Taken,
+)
+from netalias.cluster.orders import parse as message
+from netalias.errors import PacketError
+from netalias.system.journal import Journal
+from netalias.watch.floats import CHUNK, LOOK, Floats
+
+LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
+MACVLAN = "float web eth0:100-104 10.0.0.100-104/24 kind macvlan"
+SIX = "float web eth0:100-104 2001:db8::100-104/64 kind label"
+
+
+class Host:
+    """A watcher that declares *text*; ``reports`` is what the agent is told."""
+
+    def __init__(self, text: str = LINE) -> None:
+        self.watched = Watched("", claims=True)
+        self.kernel = self.watched.kernel
+        self.reports: list[str] = []
+        self.apart = 5000.0
+        """Seconds between the two clocks: those of suspensions."""
+        journal = Journal(stream=self.watched.journal, environ={}, now=str)
+        self.floats = Floats(
+            self.watched.controller,
+            self.watched.claims,
+            journal,
+            lambda: self.watched.now,
+            lambda: self.watched.now + self.apart,
+            lambda one: self.reports.append(one.line()),
+        )
+        self.watched.controller.hear = self.floats.hear
+        self.declare(text)
+
+    @property
+    def boottime(self) -> float:
+        return self.watched.now + self.apart
+
+    def declare(self, text: str) -> None:
+        """Other files."""
+        found = parse(text)
+        assert not found.errors
+        self.watched.controller.load(found)
+        self.floats.load(found.tasks)
+        self.act()
+
+    def order(self, *messages: Message) -> list[str]:
+        """Carry these out; what is reported."""
+        for one in messages:
+            self.floats.order(message(one.line()))
+        return self.act()
+
+    def act(self) -> list[str]:
+        """Do what is due; what is reported, without the numbers of orders."""
+        for _ in range(20):
+            self.watched.quiet()
+            if self.floats.due(self.watched.now) != 0.0:
+                break
+            self.floats.tick(self.watched.now)
+        found, self.reports = self.reports, []
+        return [re.sub(r"^gone \d+", "gone", one) for one in found]
+
+    def pass_time(self, seconds: float) -> list[str]:
+        """Let the time pass; what is reported."""
+        end = self.watched.now + seconds
+        found = []
+        while self.watched.now < end:
+            self.watched.pass_time(min(LOOK, end - self.watched.now) + 0.01)
+            found += self.act()
+        return found
+
+    def take(self, *addresses: str, left: float = 10.0) -> list[str]:
+        """Take them for some time."""
+        return self.order(Take(self.boottime + left, [("web", one) for one in addresses]))
+
+    def there(self) -> dict[str, int]:
+        """The aliases with the lifetime of each address."""
+        found = self.watched.engine.observe().aliases
+        return {str(one.name): one.entry.valid if one.entry is not None else 0 for one in found}
+
+    def lose(self, name: str) -> None:
+        """Somebody deletes an address, or it runs out."""
+        (alias,) = (one for one in self.watched.engine.observe().aliases if one.name == name)
+        assert alias.carrier is not None
+        assert alias.entry is not None
+        self.kernel.remove_address(alias.carrier.name, alias.entry)
+
+
+@pytest.mark.parametrize("text", [LINE, MACVLAN, SIX])
+def test_what_is_taken_stands_for_a_time_and_is_prolonged(text: str) -> None:
+    """At first for half of the time: the rest is for the work. Each proof sets all lifetimes."""
+    host = Host(text)
+    first, second = [f"{'2001:db8::' if text is SIX else '10.0.0.'}{one}" for one in (100, 102)]
+    assert host.take(first, second, left=10.9) == []
+    assert host.there() == {"eth0:100": 5, "eth0:102": 5}
+    assert host.order(Extend(host.boottime + 13.5)) == []
+    assert host.there() == {"eth0:100": 12, "eth0:102": 12}
+    assert "2 addresses taken (eth0:100, eth0:102)" in "".join(host.watched.said())
+
+
+def test_what_was_not_taken_is_never_made() -> None:
+    """Neither by a proof nor by healing."""
+    host = Host()
+    host.order(Extend(host.boottime + 10))
+    assert host.there() == {}
+    host.take("10.0.0.100")
+    host.lose("eth0:100")
+    host.act()
+    assert [*host.there()] == ["eth0:100"]
+
+
+def test_a_lost_address_is_healed_until_its_end() -> None:
+    """Afterwards it has run out, and the agent is told."""
+    host = Host()
+    host.take("10.0.0.100", left=20)
+    host.lose("eth0:100")
+    assert host.act() == []
+    assert 1 <= host.there()["eth0:100"] <= 10
+    host.pass_time(17.5)
+    host.lose("eth0:100")
+    assert host.act() == ["gone web/10.0.0.100"]
+    assert host.there() == {}
+    host.pass_time(60)
+    assert host.there() == {}
+
+
+def test_an_address_that_is_undone_again_and_again_comes_later_and_later() -> None:
+    """As any other alias."""
+    host = Host()
+    host.take("10.0.0.100", left=1000)
+    for _ in range(5):
+        host.lose("eth0:100")
+        host.act()
+        assert [*host.there()] == ["eth0:100"]
+    host.lose("eth0:100")
+    host.act()
+    assert host.there() == {}
+    host.pass_time(1.5)
+    assert [*host.there()] == ["eth0:100"]
+
+
+def test_what_is_released_is_gone_before_that_is_told() -> None:
+    """At once for what is not there."""
+    host = Host()
+    host.take("10.0.0.100", "10.0.0.101")
+    assert host.order(Release([("web", "10.0.0.100"), ("web", "10.0.0.104")])) == [
+        "gone web/10.0.0.100 web/10.0.0.104"
+    ]
+    assert [*host.there()] == ["eth0:101"]
+    assert host.order(Release([("db", "10.0.0.101")])) == ["gone db/10.0.0.101"]
+
+
+def test_nothing_is_told_while_another_run_has_the_lock() -> None:
+    """An address is removed when the lock is free; proofs wait for no lock."""
+    host = Host()
+    host.take("10.0.0.100", "10.0.0.101")
+    host.watched.lock.held = True
+    assert host.order(Release([("web", "10.0.0.100")])) == []
+    assert host.order(Extend(host.boottime + 13.5)) == []
+    assert host.there()["eth0:101"] == 12
+    host.watched.lock.held = False
+    assert host.pass_time(0.1) == ["gone web/10.0.0.100"]
+    assert [*host.there()] == ["eth0:101"]
+
+
+def test_too_late_is_not_at_all() -> None:
+    """An address whose time is over, or almost, is not made."""
+    host = Host()
+    for left in (-5.0, 0.0, 1.5):
+        assert host.take("10.0.0.100", left=left) == ["gone web/10.0.0.100"]
+        assert host.there() == {}
+    host.take("10.0.0.100")
+    host.order(Extend(host.boottime + 1.5))
+    assert host.there() == {"eth0:100": 5}
+
+
+def test_what_is_not_declared_is_not_made() -> None:
+    """The agent may know lines that are gone by now."""
+    host = Host()
+    assert host.take("10.0.0.99") == ["gone web/10.0.0.99"]
+    host.take("10.0.0.100", "10.0.0.101")
+    assert host.pass_time(0.01) == []
+    host.declare("float web eth0:101-104 10.0.0.101-104/24 kind label prefer a hold-down 9")
+    assert host.reports == []
+    assert [*host.there()] == ["eth0:101"]
+    assert [*host.floats.ours] == [("web", "10.0.0.101")]
+
+
+def test_a_line_that_asks_for_another_alias_gives_up_the_former() -> None:
+    """The agent takes it again, as another one."""
+    host = Host()
+    host.take("10.0.0.100")
+    reports = host.reports
+    host.declare(MACVLAN)
+    assert host.there() == {}
+    assert host.floats.ours == {}
+    assert reports is not host.reports
+
+
+def test_a_device_that_goes_down_takes_its_addresses_along() -> None:
+    """They are not healed here: another host may have them."""
+    host = Host()
+    host.take("10.0.0.100", "10.0.0.101")
+    host.kernel.set_device("eth0", up=False)
+    told = " ".join(host.act())
+    assert "web/10.0.0.100" in told
+    assert "web/10.0.0.101" in told
+    assert host.there() == {}
+    assert host.floats.ours == {}
+    assert host.order(Check([("web", "10.0.0.100")])) == ["taken web/10.0.0.100"]
+
+
+def test_the_kernel_checks_an_ipv6_address_by_itself() -> None:
+    """And nobody is asked with acd off."""
+    for text in (SIX, f"{LINE} acd off"):
+        host = Host(text)
+        (address,) = (
+            one for one in ("2001:db8::100", "10.0.0.100") if (":" in one) == (text is SIX)
+        )
+        assert host.order(Check([("web", address)])) == [Checked([("web", address)]).line()]
+    assert Host().order(Check([("web", "10.0.0.99")])) == [Taken([("web", "10.0.0.99")]).line()]
+
+
+def test_after_a_suspension_all_is_given_up_before_anything_else() -> None:
+    """The lifetimes stood still meanwhile; a proof that is not carried out yet is void."""
+    host = Host()
+    host.take("10.0.0.100", "10.0.0.101", left=30)
+    host.apart += 40
+    host.floats.order(Extend(host.boottime + 10))
+    host.floats.tick(host.watched.now)
+    assert host.there() == {}
+    assert host.act() == ["gone web/10.0.0.100 web/10.0.0.101"]
+    assert "suspended" in "".join(host.watched.said())
+    host.pass_time(5)
+    assert host.there() == {}
+
+
+def test_what_stands_from_before_is_told_and_left_alone() -> None:
+    """Until it is taken, or runs out."""
+    host = Host()
+    host.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label", lease=10)
+    host.watched.engine.create("eth0:105", "10.0.0.105/24", kind="label", lease=10)
+    host.act()
+    assert host.floats.standing() == [("web", "10.0.0.100")]
+    host.take("10.0.0.100", left=20.5)
+    assert host.there() == {"eth0:100": 10, "eth0:105": 10}
+    assert host.floats.standing() == []
+    host.order(Forget())
+    host.lose("eth0:100")
+    assert host.act() == []
+    assert [*host.there()] == ["eth0:105"]
+
+
+def test_many_are_made_a_few_at_a_time() -> None:
+    """Proofs come in between."""
+    count = CHUNK + 10
+    host = Host(f"float web eth0:1-{count} 10.1.0.1-10.1.{count >> 8}.{count & 255}/32 kind label")
+    texts = [host.floats._pools["web"].spelled(one) for one in host.floats._pools["web"].addresses]
+    host.take(*texts)
+    assert len(host.there()) == count
+    assert host.order(Release([("web", one) for one in texts])) != []
+    assert host.there() == {}
+
+
+def test_what_is_gone_is_told_with_the_number_of_orders() -> None:
+    """So the agent knows whether a later order makes it again."""
+    host = Host()
+    host.take("10.0.0.100")
+    host.floats.order(Release([("web", "10.0.0.100")]))
+    host.floats.order(Extend(host.boottime + 9))
+    while host.floats.due(host.watched.now) == 0.0:
+        host.floats.tick(host.watched.now)
+    assert host.reports == ["gone 3 web/10.0.0.100"]
+    host.floats.reset()
+    host.reports.clear()
+    host.floats.order(Release([("db", "10.0.0.100")]))
+    assert host.reports == ["gone 1 db/10.0.0.100"]
+
+
+def test_only_orders_are_orders() -> None:
+    """Everything else is an error of the agent."""
+    with pytest.raises(PacketError):
+        Host().order(Gone(1, [("web", "10.0.0.100")]))
