@@ -23,7 +23,8 @@ QUICK = ("--heartbeat-interval=50", "--election-timeout=300", "--unsafe-no-fsync
 class Members:
     """*count* members, each at 127.0.0.N; their logs and data are in *folder*.
 
-    *tls* are the files of ca, certificate and key, for clients alone.
+    *tls* are the files of ca, certificate and key of the members for their clients, *client* those
+    of certificate and key with which they are asked here.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class Members:
         folder: Path,
         count: int = 1,
         tls: tuple[str, str, str] | None = None,
+        client: tuple[str, str] | None = None,
         options: Sequence[str] = (),
     ) -> None:
         self.namespace = namespace
         self.folder = folder
         self.words = program("etcd")
         self.tls = tls
+        self.client = client
         self.options = options
         namespace.ip("link set lo up")
         self.hosts = [f"127.0.0.{number + 1}" for number in range(count)]
@@ -105,9 +108,9 @@ class Members:
             return None
         import ssl
 
-        ca, cert, key = self.tls
-        context = ssl.create_default_context(cafile=ca)
-        context.load_cert_chain(cert, key)
+        context = ssl.create_default_context(cafile=self.tls[0])
+        if self.client is not None:
+            context.load_cert_chain(*self.client)
         return context
 
     def compact(self, revision: int, number: int = 0) -> None:

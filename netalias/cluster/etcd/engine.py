@@ -139,7 +139,7 @@ class EtcdEngine:
         for one in self._queue:
             if isinstance(one, Task):
                 times.append(one.deadline)
-            if one.before > now:
+            if one.before:
                 times.append(one.before)
         return max(0.0, min(times) - now) if times else None
 
@@ -178,6 +178,7 @@ class EtcdEngine:
         for one in list(self._queue):
             if one.before > now or one not in self._queue:
                 continue
+            one.before = 0.0  # from now on it waits for something else
             if self._needs_token and not self._token and one is not self._authenticating:
                 self._authenticate(now)
                 continue

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 PAGE = 2000
 """Entries in one answer: the gateway takes 4 MiB from its own etcd."""
+WORDS_MAX = 200
+"""Bytes of a text in the place of an answer that are shown."""
 REVISION_MAX = (1 << 63) - 1
 
 # google.golang.org/grpc/codes, of which the gateway gives the number.
@@ -101,7 +103,9 @@ def failure(status: int, data: bytes) -> StoreError:
     try:
         fields = parsed(data)
     except Malformed:
-        return Unreachable(f"HTTP status {status}")
+        words = data[:WORDS_MAX].decode("ascii", "replace").strip()
+        plain = words if words.isascii() and words.isprintable() else ""
+        return Unreachable(f"HTTP status {status}: {plain}".removesuffix(": "))
     return error(fields.get("code"), str(fields.get("message") or fields.get("error") or status))
 
 
