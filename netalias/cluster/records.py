@@ -10,8 +10,8 @@
 Values are JSON objects of at most VALUE_MAX bytes. Fields that are not known are left alone, and a
 value that cannot be read is None: anybody may have written it.
 
-An *instance* names one registration of a host: each has its own, so a host that lost its key comes
-back as another one, and the proofs of the former are worth nothing.
+A *registration* of a host is the revision of the store at which its key was created. A host that
+lost its key comes back as another registration, and the proofs of the former are worth nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SIGNS = "._-"
 SPANS_MAX = 10_000
 WEIGHT = 100
 WEIGHT_MAX = 10_000
+NUMBER_MAX = 1 << 63
 
 
 class Keys:
@@ -86,8 +87,8 @@ class Spread(Value):
 
 
 class Host(Value):
-    """A host that is alive: its *instance*, its *weight*, the *pools* that it serves and the
-    *release* of its netalias."""
+    """A host that is alive: its *instance*, a text by which it knows its own key again, its *weight*,
+    the *pools* that it serves and the *release* of its netalias."""
 
     __slots__ = ("instance", "pools", "release", "weight")
 
@@ -118,20 +119,20 @@ class Host(Value):
 
 
 class Owner(Value):
-    """The registration that has an address: *node* and *instance*. One that is not *held* is free:
+    """The host that has an address: *node* and its *registration*. One that is not *held* is free:
     the node had it last. *since* counts seconds of the epoch, for people."""
 
-    __slots__ = ("held", "instance", "node", "since")
+    __slots__ = ("held", "node", "registration", "since")
 
-    def __init__(self, node: str, instance: str, *, held: bool, since: int = 0) -> None:
+    def __init__(self, node: str, registration: int, *, held: bool, since: int = 0) -> None:
         self.node = node
-        self.instance = instance
+        self.registration = registration
         self.held = held
         self.since = since
 
     def value(self) -> bytes:
         """Its value in the store."""
-        fields = {"node": self.node, "instance": self.instance, "held": self.held}
+        fields = {"node": self.node, "registration": self.registration, "held": self.held}
         return _value(fields | {"since": self.since})
 
 
@@ -155,11 +156,13 @@ def read_host(value: bytes) -> Host | None:
 def read_owner(value: bytes) -> Owner | None:
     """The owner of a value; None if it is unreadable."""
     found = _fields(value)
-    node, instance, held = found.get("node", ""), found.get("instance", ""), found.get("held", "")
+    node, registration, held = found.get("node"), found.get("registration"), found.get("held")
     since = found.get("since", 0)
-    if not (is_name(node) and _is_text(instance) and isinstance(held, bool)):
+    if not (is_name(node) and _within(registration, NUMBER_MAX) and isinstance(held, bool)):
         return None
-    return Owner(node, instance, held=held, since=since if _within(since, 1 << 40) else 0)
+    return Owner(
+        str(node), registration or 0, held=held, since=since if _within(since, NUMBER_MAX) else 0
+    )
 
 
 def read_node(value: bytes) -> str:

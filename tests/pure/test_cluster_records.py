@@ -38,15 +38,15 @@ def test_values() -> None:
     """What is written is read back."""
     host = Host("i1", 7, {"web": SPREAD}, "0.5.0")
     assert records.read_host(host.value()) == host
-    owner = Owner("a", "i1", held=True, since=17)
+    owner = Owner("a", 17, held=True, since=17)
     assert records.read_owner(owner.value()) == owner
     assert records.read_node(records.node_value("b")) == "b"
 
 
 def test_fields_that_a_later_release_has_are_left_alone() -> None:
     """They are no reason not to read the others."""
-    later = json.loads(Owner("a", "i", held=False).value()) | {"colour": [1]}
-    assert records.read_owner(json.dumps(later).encode()) == Owner("a", "i", held=False)
+    later = json.loads(Owner("a", 4, held=False).value()) | {"colour": [1]}
+    assert records.read_owner(json.dumps(later).encode()) == Owner("a", 4, held=False)
 
 
 NOTHING = [
@@ -57,8 +57,9 @@ NO_HOSTS = [
     b'{"instance":"i","pools":[]}',
 ]  # fmt: skip
 NO_OWNERS = [
-    b'{"node":"a","instance":"i","held":1}', b'{"node":"../a","instance":"i","held":true}',
-    b'{"node":"a","instance":"\\n","held":true}', b'{"node":[],"instance":"i","held":true}',
+    b'{"node":"a","registration":1,"held":1}', b'{"node":"../a","registration":1,"held":true}',
+    b'{"node":"a","registration":"1","held":true}', b'{"node":[],"registration":1,"held":true}',
+    b'{"node":"a","registration":-1,"held":true}', b'{"node":"a","held":true}',
 ]  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def test_an_unreadable_pool_is_left_out() -> None:
     assert found.pools == {"web": SPREAD}
 
 
-FIELDS = ("node", "instance", "held", "since", "weight", "pools", "release", "spans", "web")
+FIELDS = ("node", "instance", "registration", "held", "since", "weight", "pools", "release", "spans", "web")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
@@ -101,7 +102,7 @@ def test_no_json_is_a_reason_to_fall(value: object) -> None:
 
 MESSAGES = [
     orders.Take(1234.567, [KEY, ("web", "10.0.0.1")]), orders.Extend(0.1 + 0.2),
-    orders.Release([KEY]), orders.Check([KEY]), orders.Stands(), orders.Gone([KEY]),
+    orders.Release([KEY]), orders.Check([KEY]), orders.Stands(), orders.Gone(3, [KEY]),
     orders.Checked([KEY]), orders.Taken([KEY]),
 ]  # fmt: skip
 
@@ -114,7 +115,7 @@ def test_messages_are_read_back(message: orders.Message) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "take", "take x", "take nan web/1", "take 1e999", "release web", "sing web/10.0.0.1"],
+    ["", "take", "take x", "take nan web/1", "take 1e999", "release web", "gone web/1", "gone x web/1", "sing web/10.0.0.1"],
 )
 def test_other_lines_are_errors(line: str) -> None:
     """They come from a fault of the other process."""

@@ -1,0 +1,194 @@
+"""The keys of a cluster as they were read, kept up to date by events. Pure.
+
+A view is what stood in the store at one revision, which may be long ago: it is a reason to ask for
+a transaction, never one to believe that it will be done. One thing cannot change any more: a
+registration that has gone is gone for good.
+"""
+
+from __future__ import annotations
+
+from netalias.cluster import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netalias.cluster.orders import Key
+    from netalias.cluster.records import Host, Keys, Owner
+    from netalias.cluster.store import Entry, Event, Snapshot
+
+    Registration = tuple[str, int]
+    """A node, and the revision at which its key was created."""
+
+GONE_MAX = 1000
+"""Registrations that have gone, before those that hold nothing are forgotten."""
+
+
+class SeenHost:
+    """The key of a host. ``host`` is None where it is unreadable."""
+
+    __slots__ = ("created", "host", "lease")
+
+    def __init__(self, host: Host | None, created: int, lease: int) -> None:
+        self.host = host
+        self.created = created
+        self.lease = lease
+
+
+class SeenOwner:
+    """The key of an address, as it was *modified* last. ``owner`` is None where it is unreadable."""
+
+    __slots__ = ("modified", "owner")
+
+    def __init__(self, owner: Owner | None, modified: int) -> None:
+        self.owner = owner
+        self.modified = modified
+
+
+class View:
+    """What stands below a prefix. ``revision`` is 0 before the first reading; ``gone`` has the time
+    at which each registration was seen to have gone; ``told`` are the keys that are unreadable.
+
+    *now* is read **after** the answer has come: that time counts for ``gone``.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.revision = 0
+        self.hosts: dict[str, SeenHost] = {}
+        self.owners: dict[Key, SeenOwner] = {}
+        self.drains: set[str] = set()
+        self.pins: dict[Key, str] = {}
+        self.gone: dict[Registration, float] = {}
+        self.unreadable: set[str] = set()
+        self.changed_hosts = True
+        """Whether the hosts, drains or pins have changed; whoever acts on it takes it back."""
+        self._by_node: dict[str, set[Key]] = {}
+
+    def held_by(self, node: str) -> set[Key]:
+        """The addresses whose keys say that a node holds them."""
+        return self._by_node.get(node, set())
+
+    def alive(self, owner: Owner) -> bool:
+        """Whether the registration of an owner is there."""
+        seen = self.hosts.get(owner.node)
+        return seen is not None and seen.created == owner.registration
+
+    def modified(self, key: Key) -> int:
+        """The revision of the last change of an address; 0 where it has no key."""
+        seen = self.owners.get(key)
+        return seen.modified if seen is not None else 0
+
+    def load(self, snapshot: Snapshot, now: float) -> set[Key]:
+        """Take over a reading; the addresses that are different from before."""
+        ahead = {
+            key: one for key, one in self.owners.items() if one.modified > snapshot.revision
+        }
+        before = {key: one.modified for key, one in self.owners.items()}
+        for seen in self.hosts.items():
+            self.gone.setdefault((seen[0], seen[1].created), now)
+        self.hosts, self.owners, self._by_node = {}, {}, {}
+        self.drains, self.pins, self.unreadable = set(), {}, set()
+        for entry in snapshot.entries.values():
+            self._put(entry)
+        for key, one in ahead.items():
+            self._own(key, one)
+        self.revision = snapshot.revision
+        self.changed_hosts = True
+        for node, host in self.hosts.items():
+            self.gone.pop((node, host.created), None)
+        self._note_gone(self.owners, now)
+        found = {key for key, one in self.owners.items() if before.pop(key, 0) != one.modified}
+        return found | before.keys()
+
+    def note(self, events: Iterable[Event], now: float) -> set[Key]:
+        """Take over events; the addresses that they change."""
+        changed: set[Key] = set()
+        for event in events:
+            self.revision = max(self.revision, event.revision)
+            kind, *names = self._keys.split(event.key) or [""]
+            if kind == records.OWNERS:
+                key = (names[0], names[1])
+                if event.revision <= self.modified(key):
+                    continue
+                changed.add(key)
+            elif kind:
+                self.changed_hosts = True
+            self._drop(kind, names, now)
+            self.unreadable.discard(event.key)
+            if event.entry is not None:
+                self._put(event.entry)
+        self._note_gone(changed, now)
+        return changed
+
+    def own(self, key: Key, owner: Owner, modified: int) -> None:
+        """Note a change of our own that was done, before its event comes."""
+        if modified > self.modified(key):
+            self._own(key, SeenOwner(owner, modified))
+
+    def standing(self) -> Iterator[tuple[Key, str]]:
+        """The addresses that are held, each with its node."""
+        for node, keys in self._by_node.items():
+            for key in keys:
+                yield key, node
+
+    def _put(self, entry: Entry) -> None:
+        kind, *names = self._keys.split(entry.key) or [""]
+        if kind == records.HOSTS:
+            host = records.read_host(entry.value)
+            self.hosts[names[0]] = SeenHost(host, entry.created, entry.lease)
+            readable = host is not None and records.is_name(names[0])
+        elif kind == records.OWNERS:
+            owner = records.read_owner(entry.value)
+            self._own((names[0], names[1]), SeenOwner(owner, entry.modified))
+            readable = owner is not None
+        elif kind == records.DRAINS:
+            self.drains.add(names[0])
+            readable = True
+        elif kind == records.PINS:
+            node = records.read_node(entry.value)
+            self.pins[names[0], names[1]] = node
+            readable = bool(node)
+        else:
+            readable = False
+        if not readable:
+            self.unreadable.add(entry.key)
+
+    def _own(self, key: Key, seen: SeenOwner) -> None:
+        self._disown(key)
+        self.owners[key] = seen
+        if seen.owner is not None and seen.owner.held:
+            self._by_node.setdefault(seen.owner.node, set()).add(key)
+
+    def _disown(self, key: Key) -> None:
+        seen = self.owners.pop(key, None)
+        if seen is not None and seen.owner is not None:
+            self._by_node.get(seen.owner.node, set()).discard(key)
+
+    def _drop(self, kind: str, names: list[str], now: float) -> None:
+        """A key is deleted, or about to be put again."""
+        if kind == records.HOSTS:
+            former = self.hosts.pop(names[0], None)
+            if former is not None:
+                self.gone.setdefault((names[0], former.created), now)
+        elif kind == records.OWNERS:
+            self._disown((names[0], names[1]))
+        elif kind == records.DRAINS:
+            self.drains.discard(names[0])
+        elif kind == records.PINS:
+            self.pins.pop((names[0], names[1]), None)
+
+    def _note_gone(self, keys: Iterable[Key], now: float) -> None:
+        """Those who hold these addresses, and are not there, have gone by now."""
+        for key in keys:
+            seen = self.owners.get(key)
+            owner = seen.owner if seen is not None else None
+            if owner is not None and owner.held and not self.alive(owner):
+                self.gone.setdefault((owner.node, owner.registration), now)
+        if len(self.gone) > GONE_MAX:
+            holding = {
+                (one.owner.node, one.owner.registration)
+                for one in self.owners.values()
+                if one.owner is not None and one.owner.held
+            }
+            self.gone = {one: at for one, at in self.gone.items() if one in holding}
