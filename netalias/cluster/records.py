@@ -87,8 +87,8 @@ class Spread(Value):
 
 
 class Host(Value):
-    """A host that is alive: its *instance*, a text by which it knows its own key again, its *weight*,
-    the *pools* that it serves and the *release* of its netalias."""
+    """A host that is alive: its *instance*, a text by which it knows its own key again, its
+    *weight*, the *pools* that it serves and the *release* of its netalias."""
 
     __slots__ = ("instance", "pools", "release", "weight")
 

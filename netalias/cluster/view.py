@@ -36,7 +36,7 @@ class SeenHost:
 
 
 class SeenOwner:
-    """The key of an address, as it was *modified* last. ``owner`` is None where it is unreadable."""
+    """The key of an address, as it was *modified* last; ``owner`` is None if it is unreadable."""
 
     __slots__ = ("modified", "owner")
 
@@ -80,42 +80,44 @@ class View:
         return seen.modified if seen is not None else 0
 
     def load(self, snapshot: Snapshot, now: float) -> set[Key]:
-        """Take over a reading; the addresses that are different from before."""
-        ahead = {
-            key: one for key, one in self.owners.items() if one.modified > snapshot.revision
-        }
-        before = {key: one.modified for key, one in self.owners.items()}
-        for seen in self.hosts.items():
-            self.gone.setdefault((seen[0], seen[1].created), now)
+        """Take over a reading; the addresses that are different from before. One that is older than
+        the events that are known says nothing new."""
+        if snapshot.revision < self.revision:
+            return set()
+        hosts, owners = self.hosts, self.owners
         self.hosts, self.owners, self._by_node = {}, {}, {}
         self.drains, self.pins, self.unreadable = set(), {}, set()
         for entry in snapshot.entries.values():
             self._put(entry)
-        for key, one in ahead.items():
-            self._own(key, one)
+        for key, seen in owners.items():
+            if seen.modified > snapshot.revision:  # a change of our own
+                self._own(key, seen)
         self.revision = snapshot.revision
         self.changed_hosts = True
-        for node, host in self.hosts.items():
-            self.gone.pop((node, host.created), None)
+        for node, host in hosts.items():
+            if node not in self.hosts or self.hosts[node].created != host.created:
+                self.gone.setdefault((node, host.created), now)
         self._note_gone(self.owners, now)
-        found = {key for key, one in self.owners.items() if before.pop(key, 0) != one.modified}
-        return found | before.keys()
+        changed = {key for key in owners if self.modified(key) != owners[key].modified}
+        return changed | (self.owners.keys() - owners.keys())
 
     def note(self, events: Iterable[Event], now: float) -> set[Key]:
         """Take over events; the addresses that they change."""
         changed: set[Key] = set()
+        known = self.revision
         for event in events:
-            self.revision = max(self.revision, event.revision)
             kind, *names = self._keys.split(event.key) or [""]
+            if event.revision <= known or not kind:
+                continue
+            self.revision = event.revision
             if kind == records.OWNERS:
                 key = (names[0], names[1])
                 if event.revision <= self.modified(key):
                     continue
                 changed.add(key)
-            elif kind:
+            else:
                 self.changed_hosts = True
-            self._drop(kind, names, now)
-            self.unreadable.discard(event.key)
+            self._drop(kind, names, event.entry, now)
             if event.entry is not None:
                 self._put(event.entry)
         self._note_gone(changed, now)
@@ -165,11 +167,12 @@ class View:
         if seen is not None and seen.owner is not None:
             self._by_node.get(seen.owner.node, set()).discard(key)
 
-    def _drop(self, kind: str, names: list[str], now: float) -> None:
-        """A key is deleted, or about to be put again."""
+    def _drop(self, kind: str, names: list[str], entry: Entry | None, now: float) -> None:
+        """A key is deleted, or about to become *entry*."""
+        self.unreadable.discard("/".join([self._keys.all + kind, *names]))
         if kind == records.HOSTS:
             former = self.hosts.pop(names[0], None)
-            if former is not None:
+            if former is not None and (entry is None or entry.created != former.created):
                 self.gone.setdefault((names[0], former.created), now)
         elif kind == records.OWNERS:
             self._disown((names[0], names[1]))

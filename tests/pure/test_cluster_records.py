@@ -83,7 +83,10 @@ def test_an_unreadable_pool_is_left_out() -> None:
     assert found.pools == {"web": SPREAD}
 
 
-FIELDS = ("node", "instance", "registration", "held", "since", "weight", "pools", "release", "spans", "web")
+FIELDS = (
+    "node", "instance", "registration", "held", "since", "weight", "pools", "release", "spans",
+    "web",
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
@@ -103,7 +106,7 @@ def test_no_json_is_a_reason_to_fall(value: object) -> None:
 MESSAGES = [
     orders.Take(1234.567, [KEY, ("web", "10.0.0.1")]), orders.Extend(0.1 + 0.2),
     orders.Release([KEY]), orders.Check([KEY]), orders.Stands(), orders.Gone(3, [KEY]),
-    orders.Checked([KEY]), orders.Taken([KEY]),
+    orders.Checked([KEY]), orders.Taken([KEY]), orders.Forget(),
 ]  # fmt: skip
 
 
@@ -113,10 +116,13 @@ def test_messages_are_read_back(message: orders.Message) -> None:
     assert orders.parse(message.line()) == message
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["", "take", "take x", "take nan web/1", "take 1e999", "release web", "gone web/1", "gone x web/1", "sing web/10.0.0.1"],
-)
+OTHERS = [
+    "", "take", "take x", "take nan web/1", "take 1e999", "release web", "gone web/1",
+    "gone x web/1", "sing web/10.0.0.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", OTHERS)
 def test_other_lines_are_errors(line: str) -> None:
     """They come from a fault of the other process."""
     with pytest.raises(errors.PacketError):

@@ -1,0 +1,474 @@
+"""The addresses of one host: taken, held, given up and freed, each by a transaction. Pure.
+
+An address is ours while its key in the store names the present registration. The way of one here:
+
+::
+
+    CHECKING > CLEAR > ASKED > HELD > LEAVING > LEFT > (nothing)
+
+CHECKING asks the segment; CLEAR has been free there; ASKED waits for the answer of the store; HELD
+may stand in the kernel until the fence; LEAVING was ordered to go; LEFT has gone from the kernel
+and is to be freed in the store. An address that was LEFT is not held again before a new
+transaction has changed its key: the one that frees it may be on its way for long.
+"""
+
+from __future__ import annotations
+
+from netalias.cluster import fence
+from netalias.cluster.moves import Moves
+from netalias.cluster.orders import (
+    Check,
+    Checked,
+    Extend,
+    Forget,
+    Gone,
+    Release,
+    Stands,
+    Take,
+    Taken,
+)
+from netalias.cluster.records import Owner
+from netalias.cluster.store import MODIFIED, OPERATIONS, Change, Condition, Done, Put
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from netalias.cluster.membership import Membership, Settings
+    from netalias.cluster.orders import Key, Message
+    from netalias.cluster.outbox import Asked, Outbox
+    from netalias.cluster.records import Keys, Spread
+    from netalias.cluster.store import Result
+    from netalias.cluster.view import View
+
+NEVER = float("inf")
+CHECKING, CLEAR, ASKED, HELD, LEAVING, LEFT = (
+    "checking", "clear", "asked", "held", "leaving", "left",
+)  # fmt: skip
+FRESH = 5.0
+"""Seconds for which an address that nobody answered for counts as free."""
+UNFIT = 10.0
+"""Seconds before an address that could not be held is taken again."""
+AGAIN = 0.5
+"""Seconds without further transactions after one that was not done, or whose answer is unknown:
+the events that tell why are on their way."""
+LATER = 2.0
+"""Seconds before an address whose key was not as it was read is tried again."""
+MOST = OPERATIONS - 1
+"""Addresses of one transaction: one condition is that of the proof."""
+
+
+class State:
+    """What becomes of one address, ``since`` a time; ``order`` is the number of the last order."""
+
+    __slots__ = ("name", "order", "since")
+
+    def __init__(self, name: str, since: float, order: int = 0) -> None:
+        self.name = name
+        self.since = since
+        self.order = order
+
+
+class Holdings:
+    """The states of the addresses of this host. ``placed`` has the node of every address, as
+    placement gives it; *epoch* tells the seconds of the epoch."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        view: View,
+        membership: Membership,
+        outbox: Outbox,
+        epoch: Callable[[], float],
+    ) -> None:
+        self._node = settings.node
+        self._ttl = settings.ttl
+        self._timeout = settings.timeout
+        self._keys = keys
+        self._view = view
+        self._membership = membership
+        self._outbox = outbox
+        self._epoch = epoch
+        self._moves = Moves(settings.node)
+        self.states: dict[Key, State] = {}
+        self.placed: Mapping[Key, str] = {}
+        self.wanted: Sequence[Key] = ()
+        """The addresses that are placed here."""
+        self.pools: Mapping[str, Spread] = {}
+        self.ending = False
+        """Whether all is given up, and nothing taken."""
+        self._registration = 0
+        self._standing: set[Key] = set()
+        self._unfit: dict[Key, float] = {}
+        self._extended = 0.0
+        self._busy = False
+        self._pause = 0.0
+        self._most = MOST
+        self._next = NEVER
+
+    def place(self, placed: Mapping[Key, str]) -> None:
+        """Go by a new placement."""
+        self.placed = placed
+        self.wanted = sorted(key for key, node in placed.items() if node == self._node)
+
+    def hear(self, report: Message, now: float) -> None:
+        """A report of the watcher."""
+        _REPORTS[type(report)](self, report, now)
+
+    def suspended(self, now: float) -> None:
+        """The machine was suspended: others may have anything by now."""
+        self._standing.clear()
+        self._release(self._named(HELD), now)
+
+    def changed(self, keys: Iterable[Key], now: float) -> None:
+        """The keys of these addresses have changed in the store."""
+        lost = []
+        for key in keys:
+            state = self.states.get(key)
+            if state is None or state.name not in (HELD, LEFT) or self._ours(key):
+                continue
+            if state.name == LEFT:
+                del self.states[key]
+            else:
+                lost.append(key)
+        if lost:
+            first = "/".join(lost[0])
+            more = f" and {len(lost) - 1} more" if lost[1:] else ""
+            text = f"somebody else has changed the owner of {first}{more} in the store: given up"
+            self._outbox.note(text, error=True)
+        self._release(lost, now)
+
+    def work(self, now: float) -> None:
+        """Order and ask for whatever is due."""
+        self._next = NEVER
+        self._follow_registration()
+        self._extend(now)
+        if self._placeable():
+            self._give_up(now)
+        if self._busy:
+            return
+        if now < self._pause:
+            self._next = min(self._next, self._pause)
+            return
+        left = self._freeable()
+        if left:
+            self._free(left, now)
+        elif self._membership.valid(now) and self._placeable() and not self.ending:
+            self._resume(now)
+            self._take(now)
+
+    def due(self) -> float:
+        """The time of the next work() by what the last one found."""
+        return self._next
+
+    def idle(self) -> bool:
+        """Whether nothing is held, nor on its way."""
+        return not self.states and not self._busy
+
+    def count(self, name: str) -> int:
+        """The number of addresses in a state."""
+        return sum(one.name == name for one in self.states.values())
+
+    # What stands in the store.
+
+    def _owner(self, key: Key) -> Owner | None:
+        seen = self._view.owners.get(key)
+        return seen.owner if seen is not None else None
+
+    def _ours(self, key: Key) -> bool:
+        """Whether the key of an address names the present registration, or one before it that
+        nobody has followed."""
+        owner = self._owner(key)
+        if owner is None or not owner.held or owner.node != self._node:
+            return False
+        here = self._membership
+        return owner.registration == here.created or owner.registration in here.former
+
+    def _present(self, key: Key) -> bool:
+        owner = self._owner(key)
+        assert owner is not None
+        return owner.registration == self._membership.created
+
+    def _named(self, name: str) -> list[Key]:
+        return [key for key, one in self.states.items() if one.name == name]
+
+    def _placeable(self) -> bool:
+        """Whether the placement knows of this host; all is given up without it, too."""
+        seen = self._view.hosts.get(self._node)
+        return self.ending or (seen is not None and seen.created == self._membership.created)
+
+    # Orders.
+
+    def _follow_registration(self) -> None:
+        """What was held by a registration that has ended is not prolonged by the next one: its key
+        names the former, and whoever saw that go may wait for it already."""
+        if self._registration == self._membership.created:
+            return
+        self._registration = self._membership.created
+        self._extended = 0.0
+        if self._named(HELD):
+            self._outbox.order(Forget())
+        for key in [key for key, one in self.states.items() if one.name in (CHECKING, CLEAR, HELD)]:
+            del self.states[key]
+
+    def _extend(self, now: float) -> None:
+        """Let all that is held stand as long as the last proof allows."""
+        until = self._membership.until
+        if self._membership.valid(now) and until > self._extended:
+            self._extended = until
+            if any(one.name == HELD for one in self.states.values()):
+                self._outbox.order(Extend(until))
+
+    def _hold(self, keys: Sequence[Key], now: float) -> None:
+        """Have addresses made that are ours."""
+        if not keys:
+            return
+        number = self._outbox.order(Take(self._membership.until, keys))
+        for key in keys:
+            self.states[key] = State(HELD, now, number)
+            self._standing.discard(key)
+
+    def _release(self, keys: Sequence[Key], now: float) -> None:
+        if not keys:
+            return
+        number = self._outbox.order(Release(keys))
+        for key in keys:
+            self.states[key] = State(LEAVING, now, number)
+
+    def _give_up(self, now: float) -> None:
+        """Release what is to be elsewhere, at its pace, or nowhere at once."""
+        held = self._named(HELD)
+        gone = held if self.ending else [key for key in held if key not in self.placed]
+        self._release(gone, now)
+        if self.ending:
+            return
+        leaving = {
+            key: self._ready(key) for key in held if self.placed.get(key, self._node) != self._node
+        }
+        if leaving:
+            free = [key for key in self.placed if self._is_free(key)]
+            self._release(self._moves.due(now, leaving, self.placed, free), now)
+            after = self._moves.next()
+            self._next = min(self._next, NEVER if after is None else after)
+
+    def _ready(self, key: Key) -> float:
+        """The time at which the hold-down of an address is over; 0 for one that need not wait."""
+        spread = self.pools.get(key[0])
+        pinned = key in self._view.pins or self._node in self._view.drains
+        if spread is None or pinned:
+            return 0.0
+        return self.states[key].since + spread.hold_down
+
+    def _is_free(self, key: Key) -> bool:
+        owner = self._owner(key)
+        return owner is not None and not owner.held
+
+    # Transactions.
+
+    def _freeable(self) -> list[Key]:
+        """Addresses that have gone from the kernel, and whose keys still say that we hold them."""
+        found = []
+        for key in self._named(LEFT):
+            if self._ours(key):
+                found.append(key)
+            else:
+                del self.states[key]
+        return found[: self._most]
+
+    def _free(self, keys: Sequence[Key], now: float) -> None:
+        """Free addresses. It needs no proof: nobody but their holder changes their keys."""
+        owners = {key: self._owned(key, held=False) for key in keys}
+
+        def then(asked: Asked, result: Result, now: float) -> None:
+            if self._answered(result, now):
+                assert isinstance(result, Done)
+                for key, owner in owners.items():
+                    self._view.own(key, owner, result.revision)
+                    self.states.pop(key, None)
+
+        self._change(owners, (), now, then)
+
+    def _resume(self, now: float) -> None:
+        """Hold what is ours by its key and placed here, and free what is placed elsewhere."""
+        hold = []
+        for key in self._view.held_by(self._node):
+            if key in self.states or not self._present(key):
+                continue
+            if self.placed.get(key, self._node) == self._node and key in self.placed:
+                hold.append(key)
+            else:
+                self.states[key] = State(LEFT, now)
+                self._next = now
+        fit = [key for key in hold if self._fit(key, now)]
+        self._hold(sorted(fit), now)
+
+    def _take(self, now: float) -> None:
+        """Take what is placed here, as far as it may be taken."""
+        ready, check = [], []
+        for key in self._candidates(now):
+            state = self.states.get(key)
+            if state is not None and state.name == CLEAR and now >= state.since + FRESH:
+                del self.states[key]
+                state = None
+            if state is not None or not self._needs_check(key):
+                ready.append(key)
+            else:
+                check.append(key)
+        if check:
+            number = self._outbox.order(Check(check))
+            for key in check:
+                self.states[key] = State(CHECKING, now, number)
+        if ready:
+            self._claim(ready[: self._most], now)
+
+    def _candidates(self, now: float) -> list[Key]:
+        """The addresses that are placed here, not held, and free by what the store says."""
+        found = []
+        for key in {*self.wanted, *self._standing, *self._view.held_by(self._node)}:
+            state = self.states.get(key)
+            if state is not None and state.name != CLEAR:
+                continue
+            at = self._takeable(key)
+            if at <= now and self._fit(key, now):
+                found.append(key)
+            elif at > now:
+                self._next = min(self._next, at)
+        return sorted(found)
+
+    def _takeable(self, key: Key) -> float:
+        """The time from which an address may be taken; NEVER for one that somebody has."""
+        seen = self._view.owners.get(key)
+        if self._claimable(key):
+            return 0.0
+        if self.placed.get(key) != self._node:
+            return NEVER
+        if seen is None:
+            return 0.0
+        owner = seen.owner
+        if owner is None:
+            return NEVER
+        if not owner.held:
+            return 0.0
+        if self._view.alive(owner):
+            return NEVER
+        gone = self._view.gone.get((owner.node, owner.registration), NEVER)
+        return gone + fence.wait(self._ttl)
+
+    def _claimable(self, key: Key) -> bool:
+        """Whether an address stands here by a former registration that nobody has followed."""
+        owner = self._owner(key)
+        if owner is None or not owner.held or owner.node != self._node:
+            return False
+        return owner.registration in self._membership.former or key in self._standing
+
+    def _needs_check(self, key: Key) -> bool:
+        """Whether the segment is to be asked: not for what was released, or stands here."""
+        return not (self._is_free(key) or self._claimable(key))
+
+    def _fit(self, key: Key, now: float) -> bool:
+        until = self._unfit.get(key, 0.0)
+        if now < until:
+            self._next = min(self._next, until)
+            return False
+        self._unfit.pop(key, None)
+        return True
+
+    def _claim(self, keys: Sequence[Key], now: float) -> None:
+        """Take addresses by a transaction that proves this host as well."""
+        owners = {key: self._owned(key, held=True) for key in keys}
+        for key in keys:
+            self.states[key] = State(ASKED, now)
+
+        def then(asked: Asked, result: Result, now: float) -> None:
+            done = self._answered(result, now)
+            for key in owners:
+                del self.states[key]
+            if not done:
+                if isinstance(result, Done) and len(owners) == 1:
+                    self._unfit[keys[0]] = now + LATER  # let others have their turn
+                return
+            assert isinstance(result, Done)
+            for key, owner in owners.items():
+                self._view.own(key, owner, result.revision)
+            if owner.registration == self._membership.created:
+                self._membership.proven(asked)
+                if self._membership.valid(now):
+                    self._hold([*owners], now)
+
+        self._change(owners, [self._membership.condition], now, then)
+
+    def _owned(self, key: Key, *, held: bool) -> Owner:
+        """The owner that the key of an address is to name."""
+        return Owner(self._node, self._membership.created, held=held, since=int(self._epoch()))
+
+    def _change(
+        self,
+        owners: Mapping[Key, Owner],
+        conditions: Collection[Condition],
+        now: float,
+        then: Callable[[Asked, Result, float], None],
+    ) -> None:
+        """Put the keys of addresses, if nobody has changed them meanwhile."""
+        texts = {key: self._keys.owner(key) for key in owners}
+        same = [Condition(texts[key], MODIFIED, self._view.modified(key)) for key in owners]
+        puts = [Put(texts[key], owner.value()) for key, owner in owners.items()]
+        self._busy = True
+        self._outbox.ask(Change([*conditions, *same], puts), now, self._timeout, then)
+
+    def _answered(self, result: Result, now: float) -> bool:
+        """Whether a transaction was done. Of several keys one may have changed: fewer are tried."""
+        self._busy = False
+        if isinstance(result, Done) and result.done:
+            self._most = min(MOST, self._most * 2)
+            return True
+        if isinstance(result, Done):
+            self._most = max(1, self._most // 4)
+            self._membership.prove()
+        self._pause = now + AGAIN
+        return False
+
+    # Reports.
+
+    def _stands(self, report: Stands, now: float) -> None:
+        self._standing.update(report.keys)
+
+    def _gone(self, report: Gone, now: float) -> None:
+        for key in report.keys:
+            self._standing.discard(key)
+            state = self.states.get(key)
+            if state is None or state.name not in (HELD, LEAVING) or report.done < state.order:
+                continue
+            if state.name == LEAVING:
+                self.states[key] = State(LEFT, now)
+            elif self._membership.valid(now) and now < state.since + UNFIT:
+                self._unfit[key] = now + UNFIT
+                self.states[key] = State(LEFT, now)
+            else:  # it has run out, or somebody has removed it; by its key it is still ours
+                del self.states[key]
+
+    def _checked(self, report: Checked, now: float) -> None:
+        for key in report.keys:
+            if self._checking(key):
+                self.states[key] = State(CLEAR, now)
+
+    def _taken(self, report: Taken, now: float) -> None:
+        for key in report.keys:
+            if self._checking(key):
+                del self.states[key]
+                self._unfit[key] = now + UNFIT
+                text = f"{key[1]} ({key[0]}) is free in the cluster, but not on its link"
+                self._outbox.note(text, error=True)
+
+    def _checking(self, key: Key) -> bool:
+        state = self.states.get(key)
+        return state is not None and state.name == CHECKING
+
+
+_REPORTS: dict[type[Message], Callable[[Holdings, Any, float], None]] = {
+    Stands: Holdings._stands,
+    Gone: Holdings._gone,
+    Checked: Holdings._checked,
+    Taken: Holdings._taken,
+}

@@ -1,0 +1,271 @@
+"""The place of a host in its cluster: a lease, a key that hangs on it, and proofs. Pure.
+
+A registration begins with the key of the host, which only one of its name can make. It lasts for as
+long as the key is there: a lease that is renewed keeps it, and a transaction that depends on it
+proves it. That a lease was renewed proves nothing.
+"""
+
+from __future__ import annotations
+
+from netalias.cluster import fence
+from netalias.cluster.records import Host
+from netalias.cluster.store import (
+    CREATED,
+    Change,
+    Condition,
+    Done,
+    Grant,
+    Granted,
+    NoLease,
+    Put,
+    Renew,
+    Revoke,
+    StoreError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from netalias.cluster.outbox import Asked, Outbox
+    from netalias.cluster.records import Keys, Spread
+    from netalias.cluster.store import Result
+    from netalias.cluster.view import View
+
+LONG_AGO, NEVER = float("-inf"), float("inf")
+AGAIN = 0.5
+"""Seconds before a request that failed is sent again."""
+TIMEOUTS = (0.5, 2.0)
+"""The least and the most seconds that a request waits for its answer, a fifth of the lifetime."""
+
+
+class Settings:
+    """The line ``cluster``: the name of this *node*, its *weight*, the seconds of the lifetime of
+    its addresses (*ttl*), and the *release* of netalias."""
+
+    __slots__ = ("node", "release", "ttl", "weight")
+
+    def __init__(self, node: str, weight: int, ttl: int, release: str = "") -> None:
+        self.node = node
+        self.weight = weight
+        self.ttl = ttl
+        self.release = release
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a request waits for its answer."""
+        return max(TIMEOUTS[0], min(TIMEOUTS[1], self.ttl / 5))
+
+
+class Membership:
+    """The registration of this host. ``created`` is its number, 0 without one; ``former`` are those
+    of this process that have ended. ``proof`` is when the last proof was sent.
+
+    *tokens* makes the texts by which a key is known again; *predecessors* are those of processes
+    that ran before on this machine, in this network namespace, and do so no more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        view: View,
+        outbox: Outbox,
+        tokens: Callable[[], str],
+        predecessors: Collection[str] = (),
+    ) -> None:
+        self._settings = settings
+        self._key = keys.host(settings.node)
+        self._view = view
+        self._outbox = outbox
+        self._tokens = tokens
+        self._own = set(predecessors)
+        self.token = tokens()
+        self.pools: Mapping[str, Spread] = {}
+        self.created = 0
+        self.former: set[int] = set()
+        self.proof = LONG_AGO
+        self.refused = False
+        """Whether another live host has the name."""
+        self.lost = ""
+        """The failure of the last request; empty after one that was answered."""
+        self._lease = 0
+        self._asking: Asked | None = None
+        self._renewing: Asked | None = None
+        self._next_proof = self._next_renewal = self._retry = LONG_AGO
+        self._published: Host | None = None
+
+    @property
+    def until(self) -> float:
+        """The time at which all addresses of this host have to be gone."""
+        return fence.end(self.proof, self._settings.ttl)
+
+    @property
+    def condition(self) -> Condition:
+        """The condition that makes a proof of a transaction."""
+        return Condition(self._key, CREATED, self.created)
+
+    def valid(self, now: float) -> bool:
+        """Whether addresses may stand here."""
+        return self.created > 0 and now < self.until
+
+    def prove(self) -> None:
+        """Send a proof as soon as possible."""
+        self._next_proof = LONG_AGO
+
+    def proven(self, asked: Asked) -> None:
+        """A transaction with ``condition`` was done."""
+        self.proof = max(self.proof, asked.made)
+        self._next_proof = max(self._next_proof, asked.made + fence.every(self._settings.ttl))
+
+    def work(self, now: float) -> None:
+        """Send the requests that are due."""
+        if self.created:
+            self._stay(now)
+        elif self._asking is None and now >= self._retry:
+            self._join(now)
+
+    def due(self) -> float:
+        """The time of the next work(); it has come for one before now."""
+        if not self.created:
+            return self._retry if self._asking is None and not self.refused else NEVER
+        times = [NEVER]
+        if self._asking is None:
+            times.append(self._next_proof)
+        if self._renewing is None:
+            times.append(self._next_renewal)
+        return max(self._retry, min(times))
+
+    def leave(self, now: float) -> None:
+        """End the registration, when nothing is held any more."""
+        if self._lease:
+            self._ask(Revoke(self._lease), now, self._ignored)
+        self._forget()
+
+    def _join(self, now: float) -> None:
+        """The next step towards a registration."""
+        seen = self._view.hosts.get(self._settings.node)
+        refused, self.refused = self.refused, False
+        if seen is None and not self._lease:
+            self._asking = self._ask(Grant(self._settings.ttl), now, self._granted)
+        elif seen is None:
+            self._published = self._record()
+            condition = Condition(self._key, CREATED, 0)
+            put = Put(self._key, self._published.value(), self._lease)
+            self._asking = self._ask(Change([condition], [put]), now, self._registered)
+        elif seen.host is not None and seen.host.instance == self.token:
+            self._begin(seen.created)
+            self._published = None
+        elif seen.host is not None and seen.host.instance in self._own and seen.lease:
+            self._asking = self._ask(Revoke(seen.lease), now, self._revoked)
+        else:
+            self.refused = True
+            if not refused:
+                name = self._settings.node
+                text = f"another host is in the cluster as {name}: nothing is taken until it goes"
+                self._outbox.note(text, error=True)
+
+    def _stay(self, now: float) -> None:
+        """Renew and prove what is due; find out that the key has gone."""
+        seen = self._view.hosts.get(self._settings.node)
+        gone = seen is None or seen.created != self.created
+        if gone and self._view.revision >= self.created:
+            self._end("its key has gone")
+            self._join(now)
+            return
+        if self._renewing is None and now >= max(self._next_renewal, self._retry):
+            self._renewing = self._ask(Renew(self._lease), now, self._renewed)
+        if self._asking is None and now >= max(self._next_proof, self._retry):
+            record = self._record()
+            put = [Put(self._key, record.value(), self._lease)] if record != self._published else []
+            self._published = record
+            self._asking = self._ask(Change([self.condition], put), now, self._proved)
+
+    def _record(self) -> Host:
+        one = self._settings
+        return Host(self.token, one.weight, self.pools, one.release)
+
+    def _granted(self, asked: Asked, result: Result, now: float) -> None:
+        self._asking = None
+        if self._failed(result, now) or not isinstance(result, Granted):
+            return
+        self._lease = result.lease
+        self._next_renewal = asked.made + fence.every(self._settings.ttl)
+        self._join(now)
+
+    def _registered(self, asked: Asked, result: Result, now: float) -> None:
+        self._asking = None
+        if isinstance(result, NoLease):
+            self._forget()
+        if self._failed(result, now) or not isinstance(result, Done):
+            return
+        if result.done:
+            self._begin(result.revision)
+            self.proven(asked)
+        else:  # the key has come meanwhile: its event tells whose it is
+            self._retry = now + AGAIN
+
+    def _begin(self, created: int) -> None:
+        """The key is there, and it is ours."""
+        self.created = created
+        self._next_proof = LONG_AGO
+        self._outbox.note(f"{self._settings.node} is in the cluster")
+
+    def _revoked(self, asked: Asked, result: Result, now: float) -> None:
+        self._asking = None
+        if not isinstance(result, NoLease):
+            self._failed(result, now)
+        self._retry = now + AGAIN  # the event of the key comes
+
+    def _renewed(self, asked: Asked, result: Result, now: float) -> None:
+        self._renewing = None
+        if isinstance(result, NoLease):
+            self.prove()
+            self._next_renewal = now + fence.every(self._settings.ttl)
+        elif not self._failed(result, now):
+            self._next_renewal = asked.made + fence.every(self._settings.ttl)
+
+    def _proved(self, asked: Asked, result: Result, now: float) -> None:
+        self._asking = None
+        if isinstance(result, Done) and not result.done:
+            self._end("its key has gone")
+            self._retry = now
+        if self._failed(result, now):
+            self._published = None  # whether it was put is unknown
+        elif isinstance(result, Done) and result.done:
+            self.proven(asked)
+
+    def _end(self, why: str) -> None:
+        """The registration has ended: what is held stands for the rest of its lifetime."""
+        self._outbox.note(f"{self._settings.node} is out of the cluster: {why}", error=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew, as another registration on another lease."""
+        self._own.add(self.token)
+        self.token = self._tokens()
+        if self.created:
+            self.former.add(self.created)
+        self.created = self._lease = 0
+        self.proof = LONG_AGO
+        self._published = None
+        for one in (self._asking, self._renewing):
+            if one is not None:
+                self._outbox.cancel(one)
+        self._asking = self._renewing = None
+
+    def _failed(self, result: Result, now: float) -> bool:
+        """Whether a request failed; it is sent again a little later."""
+        self.lost = str(result) if isinstance(result, StoreError) else ""
+        if self.lost:
+            self._retry = now + AGAIN
+        return bool(self.lost)
+
+    def _ignored(self, asked: Asked, result: Result, now: float) -> None:
+        """Nothing depends on the answer."""
+
+    def _ask(
+        self, request: Change | Grant | Renew | Revoke, now: float,
+        then: Callable[[Asked, Result, float], None],
+    ) -> Asked:  # fmt: skip
+        return self._outbox.ask(request, now, self._settings.timeout, then)

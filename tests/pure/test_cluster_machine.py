@@ -1,0 +1,173 @@
+"""Clocks that drift, freezes, partitions, kills, lost answers and changes of leader in any order:
+no address is ever on two hosts, and when all is over each one is on exactly one, evenly."""
+
+from __future__ import annotations
+
+from clustered import Cluster, Host, spread
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from netalias.cluster import fence
+from netalias.cluster.records import Keys
+from netalias.cluster.store import Delete, Put
+
+NAMES = "abcd"
+RATES = st.sampled_from([1 - fence.RATE, 1.0, 1 + fence.RATE])
+HOSTS = st.sampled_from(NAMES)
+KEYS = Keys("/netalias")
+
+
+class Clustered(RuleBasedStateMachine):
+    """Four hosts and nine addresses. Nobody asks the link for conflicts: the fence alone decides.
+
+    That no address is made while another host has it, is checked by the cluster itself.
+    """
+
+    @initialize(rates=st.tuples(RATES, RATES, RATES, RATES), minimum=st.sampled_from([1, 8]))
+    def begin(self, rates: tuple[float, ...], minimum: int) -> None:
+        """All hosts start."""
+        speeds = dict(zip(NAMES, rates, strict=True))
+        self.cluster = Cluster(NAMES, {"web": spread(1, 9)}, rates=speeds, minimum=minimum)
+        self.cluster.start()
+        self.cluster.run(3.0)
+
+    def host(self, name: str) -> Host:
+        """The host with a name."""
+        return self.cluster.hosts[name]
+
+    @rule(seconds=st.sampled_from([0.1, 0.7, 2.0, 5.0, 5.6, 7.0, 13.0, 30.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.cluster.run(seconds)
+
+    @rule(name=HOSTS, which=st.sampled_from(["agent", "watch", "both"]), on=st.booleans())
+    def freeze(self, name: str, which: str, on: bool) -> None:
+        """SIGSTOP or SIGCONT of one process or both."""
+        host = self.host(name)
+        if which != "watch":
+            host.agent_stopped = on
+        if which != "agent":
+            host.watch_stopped = on
+        self.cluster.run(0.0)
+
+    @rule(name=HOSTS)
+    def kill(self, name: str) -> None:
+        """kill -9 of a host's processes, or their new start."""
+        host = self.host(name)
+        if host.alive:
+            host.kill()
+        else:
+            host.agent_stopped = host.watch_stopped = False
+            host.start()
+
+    @rule(name=HOSTS)
+    def kill_agent(self, name: str) -> None:
+        """kill -9 of the agent: the watcher starts another one."""
+        host = self.host(name)
+        if host.alive and not host.watch_stopped:
+            host.agent_stopped = False
+            host.begin_agent()
+
+    @rule(name=HOSTS, fault=st.sampled_from(["cut", "mute", "deaf"]))
+    def part(self, name: str, fault: str) -> None:
+        """A partition begins or ends."""
+        engine = self.host(name).engine
+        assert engine is not None
+        setattr(engine, fault, not getattr(engine, fault))
+
+    @rule(name=HOSTS)
+    def isolate(self, name: str) -> None:
+        """The member of the store that a host speaks to is a leader without followers, or not."""
+        engine = self.host(name).engine
+        assert engine is not None
+        engine.isolated = None if engine.isolated is not None else self.cluster.now
+
+    @rule(
+        name=HOSTS, there=st.sampled_from([0, 0.3, 0.9, 8.0]), back=st.sampled_from([0, 0.6, 4.0])
+    )
+    def delay(self, name: str, there: float, back: float) -> None:
+        """Requests and answers take their time; some arrive long after they were given up."""
+        engine = self.host(name).engine
+        assert engine is not None
+        engine.there, engine.back = there, back
+
+    @rule()
+    def change_leader(self) -> None:
+        """All leases begin anew."""
+        self.cluster.store.change_leader()
+
+    @rule()
+    def stop_store(self) -> None:
+        """The whole store stops, or starts again."""
+        store = self.cluster.store
+        (store.start if store.down else store.stop)()
+
+    @rule()
+    def compact(self) -> None:
+        """All history is forgotten."""
+        self.cluster.store.compact()
+
+    @rule(name=HOSTS)
+    def drain(self, name: str) -> None:
+        """A host is drained, or no more."""
+        store = self.cluster.store
+        key = KEYS.drain(name)
+        self._put(Delete(key) if key in store.entries else Put(key, b"{}"))
+
+    @rule(name=HOSTS, last=st.sampled_from([6, 9]))
+    def declare(self, name: str, last: int) -> None:
+        """A host has other addresses in its file."""
+        self.host(name).declare({"web": spread(1, last)})
+
+    @invariant()
+    def one_owner(self) -> None:
+        """No address is on two hosts."""
+        cluster = getattr(self, "cluster", None)
+        if cluster is not None:
+            for key in {key for one in cluster.hosts.values() for key in one.kernel.ends}:
+                assert len(cluster.owners(key)) < 2
+
+    def _put(self, operation: Put | Delete) -> None:
+        from netalias.cluster.store import Change
+
+        if not self.cluster.store.down:
+            self.cluster.store.catch_up()
+            self.cluster.store.execute(Change((), [operation]))
+
+    def teardown(self) -> None:
+        """All faults end: every address has its one owner in a while, as many on each host."""
+        cluster = getattr(self, "cluster", None)
+        if cluster is None:
+            return
+        if cluster.store.down:
+            cluster.store.start()
+        for name, host in cluster.hosts.items():
+            host.agent_stopped = host.watch_stopped = False
+            if not host.alive:
+                host.start()
+            engine = host.engine
+            engine.cut = engine.mute = engine.deaf = False
+            engine.isolated, engine.there, engine.back = None, 0.0, 0.0
+            host.declare({"web": spread(1, 9)})
+            if KEYS.drain(name) in cluster.store.entries:
+                self._put(Delete(KEYS.drain(name)))
+        cluster.run(
+            90.0, lambda: cluster.whole() and sorted(cluster.spread().values()) == [2, 2, 2, 3]
+        )
+        assert sorted(cluster.spread().values()) == [2, 2, 2, 3], cluster.spread()
+        assert cluster.whole()
+
+
+def test_never_two_hosts_and_at_last_one() -> None:
+    """Some hundred runs here; thousands by hand, with NETALIAS_LONG."""
+    run_state_machine_as_test(
+        Clustered,
+        settings=settings(max_examples=60, stateful_step_count=30, deadline=None),
+    )
