@@ -38,16 +38,17 @@ START = f"""\\
 import sys
 sys.path[:] = sys.argv[1].split({os.pathsep!r})
 from {NAME} import main
-sys.exit(main(int(sys.argv[3])))"""
+sys.exit(main(int(sys.argv[3]), sys.argv[4]))"""
 """The first lines of the interpreter of an agent."""
 
 
-def spawn(link: int) -> int:
-    """Start an agent, which has the descriptor *link* to the watcher; its pid. Raises OSError."""
+def spawn(link: int, folder: str) -> int:
+    """Start an agent, which has the descriptor *link* to the watcher, and its runtime directory;
+    its pid. Raises OSError."""
     given = link + 1
     folders = os.pathsep.join(filter(None, sys.path))
     flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    command = [sys.executable, *flags, "-c", START, folders, NAME, str(given)]
+    command = [sys.executable, *flags, "-c", START, folders, NAME, str(given), folder]
     actions = [(os.POSIX_SPAWN_DUP2, link, given)]
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
 
@@ -62,7 +63,7 @@ class Agent:
         journal: Journal,
         clock: Callable[[], float],
         folder: str,
-        start: Callable[[int], int] = spawn,
+        start: Callable[[int, str], int] = spawn,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -108,7 +109,7 @@ class Agent:
         link, theirs = pair()
         with theirs:
             try:
-                self._pidfd = os.pidfd_open(self._start(theirs.fileno()))
+                self._pidfd = os.pidfd_open(self._start(theirs.fileno(), self._folder))
             except OSError:
                 link.close()
                 raise

@@ -43,8 +43,9 @@ class Scripted:
         )
         self.watched.controller.hear = self.agent.floats.hear
 
-    def start(self, fileno: int) -> int:
+    def start(self, fileno: int, folder: str) -> int:
         """In the place of a process: something that can be killed."""
+        assert folder == self.folder
         if self.fails:
             raise OSError(12, "Cannot allocate memory")
         self.link.close()

@@ -1,0 +1,308 @@
+"""The process of the agent: it carries what the agent wants to the store and to the watcher.
+
+The watcher starts it with one end of a pair of sockets (system/lines.py) and its runtime directory,
+and writes ::
+
+    cluster etcd https://a:2379          the declared lines, whenever they change,
+    float web eth0:0-9 10.0.0.10-19/24
+                                         then an empty one;
+    stands web/10.0.0.10                 and its reports (orders.py)
+
+The orders come back. Without a line ``cluster`` the agent gives up everything and leaves the
+cluster; the process ends after that, at once when the other end is closed, and when another line
+``cluster`` is declared, for the next one to begin with it. All times are of CLOCK_BOOTTIME.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from binascii import crc32
+from select import POLLOUT
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
+
+from netalias import errors
+from netalias.cluster.agent import Agent
+from netalias.cluster.membership import Settings
+from netalias.cluster.orders import parse
+from netalias.cluster.records import Spread
+from netalias.cluster.store import Follow, StoreError
+from netalias.cluster.suspend import Suspension
+from netalias.cluster.tokens import Tokens
+from netalias.desired.cluster import Cluster, cluster
+from netalias.desired.floats import floats
+from netalias.desired.tasks import FIRST
+from netalias.system.journal import Journal
+from netalias.system.lines import Link, inherited
+from netalias.system.loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netalias.cluster.outbox import Asked
+    from netalias.cluster.store import Engine
+    from netalias.desired.floats import Float
+    from netalias.desired.tasks import Task
+
+    Connect = Callable[[Cluster], Engine]
+    """Makes the engine of a line. Raises NetaliasError."""
+
+RETRY = 5.0
+"""Seconds before files that cannot be used are looked at again."""
+KEYWORDS = ("cluster", "float")
+
+
+class Carrier:
+    """A part of the loop, the only one. *boottime* and *clock* are CLOCK_BOOTTIME and
+    CLOCK_MONOTONIC; *end* ends the loop."""
+
+    def __init__(
+        self,
+        link: Link,
+        connect: Connect,
+        tokens: Tokens,
+        journal: Journal,
+        boottime: Callable[[], float],
+        clock: Callable[[], float],
+        end: Callable[[], object],
+    ) -> None:
+        self._link = link
+        self._connect = connect
+        self._tokens = tokens
+        self._journal = journal
+        self._boottime = boottime
+        self._clock = clock
+        self._end = end
+        self._suspension = Suspension(boottime(), clock())
+        self._lines: list[str] = []
+        self._tasks: list[Task] = []
+        self._line: Cluster | None = None
+        self._agent: Agent | None = None
+        self._engine: Engine | None = None
+        self._retry: float | None = None
+        self._complaint = ""
+        self._asked: dict[int, Asked] = {}
+        self._numbers: dict[Asked, int] = {}
+
+    # A part of the loop
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """The link, and the connections to the store."""
+        found = self._engine.wanted(now) if self._engine is not None else {}
+        return {**found, self._link.fileno(): self._link.events}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Something has come, or can be sent. Raises PacketError."""
+        self._look()
+        if fileno == self._link.fileno():
+            self._exchange(events)
+        elif self._engine is not None:
+            self._engine.ready(fileno, events, now)
+        self._carry()
+
+    def due(self, now: float) -> float | None:
+        """Seconds until the store or the agent has something to do."""
+        times: list[float | None] = []
+        if self._retry is not None:
+            times.append(max(0.0, self._retry - now))
+        if self._engine is not None:
+            times.append(self._engine.due(now))
+        if self._agent is not None:
+            times.append(self._agent.due(now))
+        found = [one for one in times if one is not None and one != float("inf")]
+        return min(found, default=None)
+
+    def tick(self, now: float) -> None:
+        """Do what is due. Raises PacketError."""
+        self._look()
+        if self._retry is not None and now >= self._retry:
+            self._retry = None
+            self._begin()
+        if self._engine is not None:
+            self._engine.tick(now)
+        if self._agent is not None:
+            self._agent.tick(self._boottime())
+        self._carry()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._engine is not None:
+            self._engine.close()
+        self._link.close()
+
+    # What comes
+
+    def _look(self) -> None:
+        """Before anything else: has the machine been suspended?"""
+        boottime = self._boottime()
+        if self._suspension.passed(boottime, self._clock()) and self._agent is not None:
+            self._agent.suspended(boottime)
+
+    def _exchange(self, events: int) -> None:
+        """Read lines of the watcher, and write orders."""
+        try:
+            if events & POLLOUT:
+                self._link.write()
+            if events & ~POLLOUT:
+                for line in self._link.read():
+                    self._hear(line)
+        except OSError:
+            self._end()  # the watcher has ended, or wants no agent any more
+
+    def _hear(self, line: str) -> None:
+        """A declared line, the end of those, or a report. Raises PacketError."""
+        if not line:
+            lines, self._lines = self._lines, []
+            self._declare(lines)
+        elif line.partition(" ")[0] in KEYWORDS:
+            self._lines.append(line)
+        elif self._agent is not None:
+            self._agent.hear(parse(line), self._boottime())
+
+    def _declare(self, lines: Iterable[str]) -> None:
+        self._tasks = [_task(line) for line in lines]
+        line = cluster(self._tasks)
+        if line is None:
+            self._stop()
+        elif self._line is not None and line.text != self._line.text:
+            self._end()
+        else:
+            self._line = line
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin, or go on, with the declared pools."""
+        line = self._line
+        assert line is not None
+        if self._agent is None:
+            try:
+                self._engine = self._connect(line)
+            except errors.NetaliasError as error:
+                self._complain(f"{line.title}: {error.line()}")
+                self._retry = self._boottime() + RETRY
+                return
+            settings = Settings(line.node or os.uname().nodename, line.weight, line.ttl)
+            self._agent = Agent(settings, line.prefix, self._tokens, time, self._tokens.former)
+        pools = {one.name: spread(one) for one in floats(self._tasks)}
+        self._agent.declare(pools, self._boottime())
+
+    def _stop(self) -> None:
+        if self._agent is None:
+            self._end()
+        else:
+            self._agent.stop(self._boottime())
+
+    # What goes
+
+    def _carry(self) -> None:
+        """Bring answers to the agent, and requests, orders and sentences out, until all is quiet.
+        Raises PacketError."""
+        while self._agent is not None and self._engine is not None:
+            answers = self._engine.answers()
+            for answer in answers:
+                asked = self._asked.get(answer.number)
+                if asked is None:
+                    continue  # of a request that was cancelled a moment ago
+                if isinstance(answer.result, StoreError) or not isinstance(asked.request, Follow):
+                    self._forget(asked)
+                # The time is read after the answer has come: the agent rests on that.
+                self._agent.answered(asked, answer.result, self._boottime())
+            if not self._send(self._agent, self._engine) and not answers:
+                break
+        left = [one for one in self._asked.values() if not isinstance(one.request, Follow)]
+        if self._agent is not None and self._agent.ended and not left:
+            self._end()
+
+    def _send(self, agent: Agent, engine: Engine) -> bool:
+        """Empty the outbox; whether there were requests."""
+        out = agent.outbox
+        for asked in out.cancelled:
+            if asked in self._numbers:
+                engine.cancel(self._forget(asked))
+        requests, out.requests, out.cancelled = out.requests, [], []
+        for asked in requests:
+            number = engine.send(asked.request, self._boottime(), asked.timeout or 0.0)
+            self._asked[number], self._numbers[asked] = asked, number
+        for message in out.messages:
+            self._link.put(message.line())
+        for failed, text in out.notes:
+            (self._journal.warning if failed else self._journal.info)(text)
+        out.messages, out.notes = [], []
+        return bool(requests)
+
+    def _forget(self, asked: Asked) -> int:
+        number = self._numbers.pop(asked)
+        del self._asked[number]
+        return number
+
+    def _complain(self, text: str) -> None:
+        """Log an error, unless it was the last one."""
+        if text != self._complaint:
+            self._complaint = text
+            self._journal.error(text)
+
+
+def spread(pool: Float) -> Spread:
+    """A pool as other hosts are to see it."""
+    spans: list[tuple[str, str]] = []
+    first = last = b""
+    for packed in sorted(pool.places):
+        if last and int.from_bytes(packed, "big") == int.from_bytes(last, "big") + 1:
+            spans.pop()
+        else:
+            first = packed
+        last = packed
+        spans.append((pool.spelled(first), pool.spelled(last)))
+    return Spread(tuple(spans), pool.prefer, pool.hold_down)
+
+
+def _task(line: str) -> Task:
+    """The task of a line that the watcher has parsed before. Raises UsageError."""
+    words = line.split()
+    module = __import__(FIRST[words[0]], fromlist=["read"])
+    found: Task = module.read(words)
+    return found
+
+
+def _connect(line: Cluster) -> Engine:
+    """An engine for etcd. Raises StateError, UsageError."""
+    from netalias.cluster.etcd.engine import EtcdEngine
+    from netalias.cluster.etcd.settings import Settings as Way
+
+    node = line.node or os.uname().nodename
+    return EtcdEngine(Way(line.endpoints, **line.files), first=crc32(node.encode()))
+
+
+def _boottime() -> float:
+    return clock_gettime(CLOCK_BOOTTIME)
+
+
+def main(fileno: int, folder: str) -> int:
+    """Serve the watcher at the other end of a socket until that is closed; the exit status.
+
+    *folder* is its runtime directory."""
+    # A ^C is for the watcher, who decides what becomes of this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    journal = Journal()
+    try:
+        tokens = Tokens(folder)
+        carrier = Carrier(
+            inherited(fileno),
+            _connect,
+            tokens,
+            journal,
+            _boottime,
+            monotonic,
+            lambda: loop.end(),
+        )
+        loop = Loop([carrier], _boottime)
+        loop.run()
+        carrier.close()
+    except OSError as error:
+        journal.error(f"{error.filename or 'the agent of the cluster'}: {error.strerror}")
+        return errors.STATUS_KERNEL
+    except errors.NetaliasError as error:
+        journal.error(f"the agent of the cluster: {error.line()}")
+        return error.status
+    return errors.STATUS_OK

@@ -1,0 +1,242 @@
+"""The process of the agent: lines in, orders out, and the store between. Both ends are real, the
+clocks are not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netalias import errors
+from netalias.cluster.memory import MemoryEngine, MemoryStore
+from netalias.cluster.orders import Gone, Release, Stands, Take, parse
+from netalias.cluster.process import RETRY, Carrier, spread
+from netalias.cluster.records import Keys
+from netalias.cluster.tokens import FILE, KEPT, Tokens
+from netalias.desired import floats
+from netalias.desired.cluster import Cluster
+from netalias.system.journal import Journal
+from netalias.system.lines import Link, pair
+
+CLUSTER = "cluster etcd http://etcd node a ttl 5"
+FLOAT = "float web eth0:0-1 10.0.0.10-11/24"
+KEYS = {("web", "10.0.0.10"), ("web", "10.0.0.11")}
+
+
+class Stage:
+    """A carrier with a store in memory, and the watcher's end of its link."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1000.0
+        self.asleep = 0.0
+        """Seconds of suspension, for which only the clock of the boot went on."""
+        self.store = MemoryStore(lambda: self.now)
+        self.engines: list[MemoryEngine] = []
+        self.fault = ""
+        self.ordered = 0
+        self.ended = False
+        self.said = io.StringIO()
+        self.folder = folder
+        self.watcher, theirs = pair()
+        journal = Journal(stream=self.said, environ={}, now=lambda: "")
+        self.carrier = Carrier(
+            Link(theirs), self.connect, Tokens(str(folder)), journal,
+            lambda: self.now, lambda: self.now - self.asleep, self.end,
+        )  # fmt: skip
+
+    def connect(self, line: Cluster) -> MemoryEngine:
+        if self.fault:
+            raise errors.StateError(self.fault)
+        self.engines.append(self.store.session())
+        return self.engines[-1]
+
+    def end(self) -> None:
+        self.ended = True
+
+    def write(self, *lines: str) -> None:
+        """The watcher writes lines."""
+        for line in lines:
+            self.watcher.put(line)
+        self.watcher.write()
+        self.serve()
+
+    def serve(self) -> None:
+        """One turn of the loop."""
+        for fileno, events in self.carrier.wanted(self.now).items():
+            if not self.ended:
+                self.carrier.ready(fileno, events, self.now)
+        due = self.carrier.due(self.now)
+        if due is not None and due <= 0 and not self.ended:
+            self.carrier.tick(self.now)
+
+    def orders(self, seconds: float = 0.0) -> list[object]:
+        """The orders within some time; each Release is carried out at once."""
+        found = []
+        for _ in range(int(seconds * 10) + 1):
+            for _ in range(3):
+                if not self.ended:
+                    self.serve()
+            try:
+                lines = self.watcher.read()
+            except ConnectionResetError:
+                break
+            for line in lines:
+                found.append(parse(line))
+                self.ordered += 1
+                if isinstance(found[-1], Release):
+                    self.write(Gone(self.ordered, found[-1].keys).line())
+            self.now += 0.1
+        return found
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.carrier.close()
+    stage.watcher.close()
+
+
+def taken(orders: list[object]) -> set[tuple[str, str]]:
+    """The addresses in orders to take some."""
+    return {key for one in orders if isinstance(one, Take) for key in one.keys}
+
+
+def owners(stage: Stage) -> int:
+    """The owners that stand in the store."""
+    return sum("/owners/" in key for key in stage.store.entries)
+
+
+def test_declared_and_taken(stage: Stage) -> None:
+    """With its lines the agent registers its host, checks the addresses and takes them."""
+    stage.write(CLUSTER, FLOAT)
+    assert not stage.engines
+    stage.write("")
+    orders = stage.orders(5)
+    for one in orders:
+        if type(one).__name__ == "Check":
+            stage.write("checked " + " ".join(map("/".join, one.keys)))
+    orders += stage.orders(5)
+    assert taken(orders) == KEYS
+    assert Keys("/netalias").host("a") in stage.store.entries
+    assert owners(stage) == 2
+    assert "a is in the cluster" in stage.said.getvalue()
+
+
+def held(stage: Stage) -> None:
+    """Bring it to where both addresses are held."""
+    test_declared_and_taken(stage)
+
+
+def test_no_line_any_more(stage: Stage) -> None:
+    """It gives up everything, leaves the cluster, and ends."""
+    held(stage)
+    stage.write("")
+    orders = stage.orders(5)
+    assert {key for one in orders if isinstance(one, Release) for key in one.keys} == KEYS
+    assert stage.ended
+    assert Keys("/netalias").host("a") not in stage.store.entries
+
+
+def test_no_line_at_all(stage: Stage) -> None:
+    """It ends at once."""
+    stage.write("")
+    assert stage.ended
+    assert not stage.engines
+
+
+def test_another_store(stage: Stage) -> None:
+    """It ends, and leaves everything as it is for the next one."""
+    held(stage)
+    stage.write("cluster etcd http://other", FLOAT, "")
+    assert stage.ended
+    assert owners(stage) == 2
+    assert stage.orders() == []
+
+
+def test_other_pools(stage: Stage) -> None:
+    """A pool that goes is given up by the same agent."""
+    held(stage)
+    stage.write(CLUSTER, "float web eth0:0 10.0.0.10/24", "")
+    orders = stage.orders(5)
+    assert {key for one in orders if isinstance(one, Release) for key in one.keys} == {
+        ("web", "10.0.0.11")
+    }
+    assert len(stage.engines) == 1
+    assert not stage.ended
+
+
+def test_the_watcher_ends(stage: Stage) -> None:
+    """The end of the link is the end of the process."""
+    stage.write(CLUSTER, FLOAT, "")
+    stage.watcher.close()
+    stage.serve()
+    assert stage.ended
+
+
+def test_files_that_cannot_be_used(stage: Stage) -> None:
+    """It says so once, and looks at them again."""
+    stage.fault = "/etc/key: others may read it"
+    stage.write(CLUSTER, FLOAT, "")
+    stage.orders(3 * RETRY)
+    assert stage.said.getvalue() == "netalias: cluster etcd: /etc/key: others may read it\n"
+    stage.fault = ""
+    stage.orders(RETRY)
+    assert len(stage.engines) == 1
+
+
+def test_suspended(stage: Stage) -> None:
+    """After a suspension everything is given up before anything else."""
+    held(stage)
+    stage.now += 100.0
+    stage.asleep += 100.0
+    orders = stage.orders()
+    assert isinstance(orders[0], Release)
+    assert set(orders[0].keys) == KEYS
+    assert "suspended" in stage.said.getvalue()
+
+
+def test_words_that_nobody_understands(stage: Stage) -> None:
+    """The watcher is of another version: the process ends with an error."""
+    stage.write(CLUSTER, FLOAT, "")
+    with pytest.raises(errors.PacketError):
+        stage.write("stand web/10.0.0.10")
+
+
+def test_after_an_agent_that_was_killed(stage: Stage, tmp_path: Path) -> None:
+    """The next one knows the registration for its own: it does not wait for the lease to end, and
+    takes what stands there before it has run out."""
+    held(stage)
+    stage.carrier.close()
+    later = Stage(tmp_path)
+    later.now, later.store = stage.now, stage.store
+    later.store._clock = lambda: later.now
+    standing = Stands(sorted(KEYS)).line()
+    later.write(CLUSTER, FLOAT, "", standing)
+    assert taken(later.orders(3)) == KEYS
+    assert "another host" not in later.said.getvalue()
+
+
+def test_tokens(tmp_path: Path) -> None:
+    """Each is written before it is used, the last ones are known to the next agent, and no other
+    text in the file is taken for one."""
+    tokens = Tokens(str(tmp_path))
+    assert tokens.former == []
+    made = [tokens() for _ in range(KEPT + 4)]
+    assert len(set(made)) == len(made)
+    with open(tmp_path / FILE, "ab") as file:
+        file.write(b"\x00\xff <no token>\n")
+    assert Tokens(str(tmp_path)).former == made[-KEPT:]
+
+
+def test_spans(stage: Stage) -> None:
+    """A pool is told as the first and last addresses of what hangs together."""
+    for words, spans in {
+        "10.0.0.10-10.0.0.12/24": (("10.0.0.10", "10.0.0.12"),),
+        "2001:db8::ff-101/64": (("2001:db8::ff", "2001:db8::101"),),
+    }.items():
+        pool = floats.read(["float", "web", "eth0:0-2", words, "prefer", "b", "hold-down", "7"])
+        found = spread(pool)
+        assert (found.spans, found.prefers, found.hold_down) == (spans, "b", 7)
