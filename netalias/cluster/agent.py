@@ -127,7 +127,7 @@ class Agent:
         times = [NEVER]
         if self._reading is None and self._following is None:
             times.append(self._retry)
-        if self._newest > self.view.revision:
+        if self._following is not None and self._newest > self.view.revision:
             times.append(self._heard + SILENCE)
         if self.view.revision:
             times += [self.membership.due(), self.holdings.due()]
