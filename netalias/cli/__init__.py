@@ -163,6 +163,7 @@ VERBS = {
     "doctor": "cli.doctor.doctor",
     "top": "cli.top.top",
     "monitor": "cli.monitor.monitor",
+    "cluster": "cli.cluster.cluster",
     "pool": "cli.pool.pool",
     "filter": "cli.filter.filter_",
     "link": "cli.link.link",

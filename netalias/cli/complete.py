@@ -84,6 +84,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _link(options, rest, last)
     elif verb == "relay":
         found = _relay(options, rest)
+    elif verb == "cluster":
+        found = _cluster(rest)
     elif verb == "pool":
         found = [] if rest[1:] else [*POOL] if rest else _pools()
     elif verb == "show" and rest[:1] and rest[0] in SUBJECTS:
@@ -241,6 +243,15 @@ def _addresses(options: Options, device: str) -> list[str]:
         return []
     found = (one.address for one in entries if one.origin != ALIAS)
     return [address_text(one.family, one.local) for one in found]
+
+
+def _cluster(words: Sequence[str]) -> list[str]:
+    """The sub-commands; hosts are known to the store only, which is not asked."""
+    from netalias.cli.cluster import ACTIONS, AUTO
+
+    if not words:
+        return list(ACTIONS)
+    return [AUTO] if words[0] == "move" and words[1:] and not words[2:] else []
 
 
 def _publishing(options: Options, words: Sequence[str]) -> list[str]:

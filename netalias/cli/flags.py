@@ -110,9 +110,8 @@ options of different verbs may share."""
 _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
-    "announce", "batch", "confirm", "filter", "iface", "move", "pool", "publish", "record", "relay",
-    "renew",
-    "rollback", "top", "unpublish", "vif",
+    "announce", "batch", "cluster", "confirm", "filter", "iface", "move", "pool", "publish",
+    "record", "relay", "renew", "rollback", "top", "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
 _REHEARSED = (
@@ -154,7 +153,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--follow": ("record",),
     "--for": ("pool",),
     "--force": (*_DECLARED, "move", "iface", "pool"),
-    "--from": ("batch", "import", "pool"),
+    "--from": ("batch", "cluster", "import", "pool"),
     "--hands-off": (*_DECLARED, "move", "pool", "watch"),
     "--interval": ("top",),
     "--kill-sockets": ("iface",),

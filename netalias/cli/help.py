@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import find_verb
+from netalias.cli.help_cluster import CLUSTER
 from netalias.cli.help_filter import FILTER
 from netalias.cli.help_iface import IFACE
 from netalias.cli.help_link import LINK
@@ -83,6 +84,8 @@ Verbs
   watch [FILE]...                  keep the aliases as declared, by event
   pool [NAME [take | release | show]]
                                    addresses of declared pools, for a time and for one client each
+  cluster [status | hosts | owners | events | drain | undrain | move]
+                                   addresses that float over many hosts, and who has them
   link run NAME DEVICE...          carry the packets of a new network device over tcp, udp, a
                                    terminal, a program or Ethernet; link takeover: of one that is
                                    served, in place of its process
@@ -129,7 +132,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --kill-sockets                   iface: end sockets that are bound to an address that goes
   --mac                            save: with the MAC of each device
   --from FORMAT                    import: the format of the files; kernel: labels of others;
-                                   pool, batch: a FILE that declares the pools
+                                   pool, batch, cluster: a FILE that declares them
   --for CLIENT                     pool: who takes, gives back, or is shown
   --lease SECONDS                  pool: how long an address is taken (default 3600)
   --bundle                         link: all devices at once, in place of the first that opens
@@ -440,6 +443,7 @@ Without NAME all pools are shown. Exit status 2 when no address is free, or none
 Options: those above, -j -p -v -q --dry-run --force --acd --conflict --announce --hands-off
 --wait SECONDS -n NAME
 """,
+    "cluster": CLUSTER,
     "publish": PUBLISH,
     "relay": RELAY,
     "unpublish": UNPUBLISH,

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.floats import is_word
-from netalias.desired.lines import at_word
+from netalias.desired.lines import at_word, numbered, words_of
 from netalias.desired.tasks import Task
 from netalias.model import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 KEYWORD = "cluster"
 ENGINE = "etcd"
@@ -157,3 +157,30 @@ def _endpoint(text: str) -> str:
 def cluster(tasks: Iterable[Task]) -> Cluster | None:
     """The line of the store among *tasks*; None without one."""
     return next((one for one in tasks if isinstance(one, Cluster)), None)
+
+
+def found(
+    texts: Iterable[tuple[str, str]], withheld: Callable[[str], str] | None = None
+) -> Cluster | None:
+    """The line of the store that *texts*, pairs of name and text, declare; None without one.
+    Raises the error of the first wrong line, with its place, and AlreadyExists for a second one.
+
+    *withheld* tells why the text of a file is not to be shown, empty if it may be.
+    """
+    one: Cluster | None = None
+    for source, text in texts:
+        for number, line in numbered(text) if KEYWORD in text else ():
+            words = words_of(line)
+            if words[:1] != [KEYWORD]:
+                continue
+            try:
+                if one is not None:
+                    raise errors.AlreadyExists(f"{one.title} is already declared at {one.place}")
+                one = read(words)
+            except errors.NetaliasError as error:
+                reason = withheld(source) if withheld is not None else ""
+                said = f"{error.kind()} ({reason})" if reason else str(error)
+                hint = "" if reason else error.hint
+                raise type(error)(f"{source}:{number}: {said}", hint) from None
+            one.source, one.line = source, number
+    return one

@@ -41,7 +41,7 @@ ARROWS = {
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "cluster": "errors trust model system runtime desired",
-    "views": "errors model families record kinds observed desired plan procfs",
+    "views": "errors model families record kinds observed desired cluster plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",
     "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
@@ -52,7 +52,8 @@ ARROWS = {
     " nat tunnels links record observed desired cluster plan claim views engine monitor",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
-    " filters record observed desired plan importers claim views engine doctor monitor emulator watch"
+    " filters record observed desired cluster plan importers claim views engine doctor monitor"
+    " emulator watch"
     " netalias",
     "__main__": "cli",
 }

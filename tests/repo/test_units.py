@@ -22,6 +22,7 @@ USER = CONTRIB / "netalias.sysusers"
 FOLDER = CONTRIB / "netalias.tmpfiles"
 HOOK = CONTRIB / "netalias.if-up"
 TUNNEL = CONTRIB / "tunnel.conf"
+CLUSTER = CONTRIB / "cluster.conf"
 TIMER = CONTRIB / "netalias.timer"
 
 EXPOSURE = 16
@@ -279,12 +280,21 @@ def test_the_drop_in_for_tunnels_opens_what_they_need_and_no_more() -> None:
     }
 
 
+def test_the_drop_in_for_clusters_opens_the_way_to_the_store_and_no_more() -> None:
+    """Sockets of IP, and the members that are named; all else stays shut."""
+    assert settings(CLUSTER) == {
+        "Service.RestrictAddressFamilies": ["AF_INET AF_INET6"],
+        "Service.IPAddressAllow": ["203.0.113.21"],
+    }
+
+
 @needs_systemd
-def test_systemd_takes_the_drop_in_for_tunnels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [TUNNEL, CLUSTER], ids=lambda path: path.stem)
+def test_systemd_takes_the_drop_in(path: Path, tmp_path: Path) -> None:
     """Without a word, and finds the watcher hardly less protected."""
     copy(tmp_path)
     unit = tmp_path / WATCH.name
-    lines = [line for line in TUNNEL.read_text(encoding="ascii").splitlines() if "=" in line]
+    lines = [line for line in path.read_text(encoding="ascii").splitlines() if "=" in line]
     widened = "\n".join(line for line in lines if not line.startswith("#"))
     text = unit.read_text(encoding="ascii")
     unit.write_text(text.replace("[Install]", f"{widened}\n\n[Install]"), encoding="ascii")

@@ -1,0 +1,245 @@
+"""The verb cluster: the hosts of a cluster, and who has which of its addresses."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.cluster.orders import Key
+    from netalias.cluster.records import Keys
+    from netalias.cluster.store import Engine
+    from netalias.cluster.view import View
+    from netalias.desired.cluster import Cluster
+
+AUTO = "auto"
+ACTIONS = {"status": 0, "hosts": 0, "owners": 0, "drain": 1, "undrain": 1, "move": 2, "events": 0}
+"""Word: the most words after it."""
+
+
+class Asked:
+    """A cluster that is asked: its declared *line*, the *engine* of its store, and what stands in
+    there. Raises StoreError."""
+
+    def __init__(self, line: Cluster, engine: Engine) -> None:
+        from netalias.cluster.asking import ask
+        from netalias.cluster.records import Keys
+        from netalias.cluster.store import Read, Snapshot
+        from netalias.cluster.view import View
+
+        self.line = line
+        self.engine = engine
+        self.keys: Keys = Keys(line.prefix)
+        self.view: View = View(self.keys)
+        found = ask(engine, Read(self.keys.all), monotonic)
+        assert isinstance(found, Snapshot)
+        self.view.load(found, monotonic())
+
+    @property
+    def node(self) -> str:
+        """The name of this host."""
+        return self.line.node or os.uname().nodename
+
+    def declared(self) -> list[Key]:
+        """The addresses that its hosts have declared."""
+        from netalias.cluster.declared import Declared
+
+        declared = Declared()
+        declared.update(self.view)
+        return [(one.name, address) for one in declared.pools for address in one.addresses]
+
+    def change(self, *operations: object) -> None:
+        """Have these operations done. Raises StoreError."""
+        from netalias.cluster.asking import ask
+        from netalias.cluster.store import Change
+
+        ask(self.engine, Change((), operations), monotonic)  # type: ignore[arg-type]
+
+
+def cluster(options: Options, words: list[str]) -> int:
+    """Execute ``cluster [status | hosts | owners | drain [HOST] | undrain [HOST] | move ADDRESS
+    HOST | events]``; the exit status. Raises UsageError, StateError, StoreError."""
+    action, rest = "".join(words[:1]) or "status", words[1:]
+    if action not in ACTIONS:
+        from netalias.desired import nearest
+
+        near = nearest(action, [*ACTIONS])
+        hint = f"did you mean {near}?" if near else f"one of: {' '.join(ACTIONS)}"
+        raise errors.UsageError(f"cluster {action}: {action}: unknown", hint)
+    if len(rest) > ACTIONS[action] or (action == "move" and len(rest) < 2):
+        wrong = "an address and a host are needed" if action == "move" else "one word too many"
+        raise errors.UsageError(f"cluster {' '.join(words)}: {wrong}", "netalias help cluster")
+    line = _line(options)
+    engine = connect(line)
+    try:
+        return WORK[action](options, Asked(line, engine), rest)
+    finally:
+        engine.close()
+
+
+def connect(line: Cluster) -> Engine:
+    """The store of a line. Raises StateError."""
+    from netalias.cluster.etcd.engine import EtcdEngine
+    from netalias.cluster.etcd.settings import Settings
+
+    return EtcdEngine(Settings(line.endpoints, **line.files))
+
+
+def _line(options: Options) -> Cluster:
+    """The line of the store in the files. Raises StateError without one, and the errors of it."""
+    from netalias import sources
+    from netalias.desired.cluster import EXAMPLE, found
+    from netalias.disclosure import withheld
+
+    files = [options.source] if options.source else []
+    line = found(sources.decode(sources.read(files)), withheld)
+    if line is None:
+        raise errors.StateError("no line of the files declares a cluster", EXAMPLE)
+    return line
+
+
+def _print(options: Options, objects: list[dict[str, object]], keys: dict[str, str]) -> int:
+    """Print objects as JSON or as a table."""
+    from netalias.views import NOTHING, aligned, json
+
+    if options.json:
+        write(json.render(objects, pretty=options.pretty))
+        return errors.STATUS_OK
+
+    def text(value: object) -> str:
+        if isinstance(value, list):
+            return ",".join(map(str, value)) or NOTHING
+        return NOTHING if value is None else str(value)
+
+    if objects:
+        write(aligned([*keys], [[text(one.get(key)) for key in keys.values()] for one in objects]))
+    return errors.STATUS_OK
+
+
+def _status(options: Options, asked: Asked, words: list[str]) -> int:
+    from netalias.views import cluster as views
+    from netalias.views import json
+
+    line = asked.line
+    found = views.status(asked.view, asked.declared())
+    if options.json:
+        names: dict[str, object] = {"endpoints": [*line.endpoints], "prefix": line.prefix}
+        write(json.render([names | found], pretty=options.pretty))
+    else:
+        write(f"{line.title}: {','.join(line.endpoints)}{line.prefix}, {asked.node} here\n")
+        write(views.sentence(found))
+    return errors.STATUS_OK
+
+
+def _hosts(options: Options, asked: Asked, words: list[str]) -> int:
+    from netalias.views import cluster as views
+
+    return _print(options, views.hosts(asked.view), views.HOST)
+
+
+def _owners(options: Options, asked: Asked, words: list[str]) -> int:
+    from netalias.views import cluster as views
+
+    return _print(options, views.owners(asked.view, asked.declared()), views.OWNER)
+
+
+def _drain(options: Options, asked: Asked, words: list[str]) -> int:
+    from netalias.cluster.store import Put
+
+    node = _known(asked, words[0] if words else asked.node)
+    asked.change(Put(asked.keys.drain(node), b"{}"))
+    return errors.STATUS_OK
+
+
+def _undrain(options: Options, asked: Asked, words: list[str]) -> int:
+    from netalias.cluster.store import Delete
+
+    node = words[0] if words else asked.node
+    if node not in asked.view.drains:
+        raise errors.StateError(f"{node}: this host is not drained", "netalias cluster hosts")
+    asked.change(Delete(asked.keys.drain(node)))
+    return errors.STATUS_OK
+
+
+def _known(asked: Asked, node: str) -> str:
+    """The name of a host that is in the cluster. Raises StateError."""
+    if node not in asked.view.hosts:
+        raise errors.StateError(f"{node}: no such host is in the cluster", "netalias cluster hosts")
+    return node
+
+
+def _move(options: Options, asked: Asked, words: list[str]) -> int:
+    """Pin an address to a host, or with ``auto`` to none."""
+    from netalias.cluster.records import node_value
+    from netalias.cluster.store import Delete, Put
+
+    key = _address(asked, words[0])
+    if words[1] == AUTO:
+        asked.change(Delete(asked.keys.pin(key)))
+        return errors.STATUS_OK
+    node = _known(asked, words[1])
+    host = asked.view.hosts[node].host
+    if host is None or key[0] not in host.pools:
+        raise errors.StateError(f"{node}: this host does not declare {key[0]}")
+    asked.change(Put(asked.keys.pin(key), node_value(node)))
+    return errors.STATUS_OK
+
+
+def _address(asked: Asked, text: str) -> Key:
+    """The pool and the usual text of an address. Raises BadAddress, StateError."""
+    from netalias.families import lazy
+
+    alias_type = lazy().get("ipv6" if ":" in text else "ip")
+    packed, length = alias_type.parse(text)
+    if length is not None:
+        raise errors.BadAddress(f"{text}: an address without a prefix length is needed")
+    usual = alias_type.format(packed)
+    found = [key for key in {*asked.declared(), *asked.view.owners} if key[1] == usual]
+    if not found:
+        raise errors.StateError(f"{usual}: no host has declared it", "netalias cluster owners")
+    return min(found)
+
+
+def _events(options: Options, asked: Asked, words: list[str]) -> int:
+    """Print what changes from now on, until it is interrupted. Raises StoreError."""
+    import sys
+
+    from netalias.cli.output import interrupted
+    from netalias.cluster.asking import turn
+    from netalias.cluster.store import Events, Follow, StoreError
+    from netalias.views import cluster as views
+    from netalias.views import json
+
+    follow = Follow(asked.keys.all, asked.view.revision + 1)
+    asked.engine.send(follow, monotonic(), 0.0)
+    try:
+        while True:
+            for answer in asked.engine.answers():
+                if isinstance(answer.result, StoreError):
+                    raise answer.result
+                if isinstance(answer.result, Events):
+                    for one in views.events(answer.result.events, asked.keys, asked.view):
+                        write(json.line(one) if options.json else f"{views.line(one)}\n")
+                    asked.view.note(answer.result.events, monotonic())
+                    sys.stdout.flush()
+            turn(asked.engine, monotonic)
+    except KeyboardInterrupt as error:
+        return interrupted(error)
+
+
+WORK: dict[str, Callable[[Options, Asked, list[str]], int]] = {
+    "status": _status,
+    "hosts": _hosts,
+    "owners": _owners,
+    "drain": _drain,
+    "undrain": _undrain,
+    "move": _move,
+    "events": _events,
+}
