@@ -23,7 +23,7 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifco
 	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py' -o -name '*.json')
 
-.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak lint bench clean
+.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak cluster-demo cluster-test cluster-peers lint bench clean
 
 # Twice as many as processors: many tests wait for something.
 JOBS ?= $(shell echo $$(($$(nproc) * 2)))
@@ -96,6 +96,21 @@ test-ansible: $(VENV)/.built $(VENV)/.tools .venvs/ansible/bin/ansible-playbook
 
 soak: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
+
+# The engine, and what else is not installed here, comes unpacked from Debian's archive.
+PROGRAMS ?= $(or $(NETALIAS_PROGRAMS),$(CURDIR)/.programs)
+
+CLUSTERED = $(BIN)/python tools/cluster/programs.py $(PROGRAMS) \
+	&& NETALIAS_PROGRAMS=$(PROGRAMS) tools/in-namespace $(BIN)/python tools/cluster
+
+cluster-demo: $(VENV)/.built $(VENV)/.tools
+	@$(CLUSTERED) demo $(CLUSTER)
+
+cluster-test: $(VENV)/.built $(VENV)/.tools
+	@$(CLUSTERED) test $(CLUSTER)
+
+cluster-peers: $(VENV)/.built $(VENV)/.tools
+	@$(CLUSTERED) peers $(CLUSTER)
 
 lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
