@@ -12,6 +12,11 @@
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7";
 #              "--kills 500": commands that are killed instead; "--lending 300": addresses of pools;
 #              "--tunnel 300": a tunnel over a bad network
+# make cluster-demo  floating addresses: etcd and five hosts in namespaces, one of which is killed;
+#              CLUSTER="--count 50"
+# make cluster-test  all faults, and what was seen on the network meanwhile: half an hour;
+#              CLUSTER="--only drained", "--write": into docs/cluster-faults.md
+# make cluster-peers  the same faults, done to keepalived
 # make lint    ruff and mypy --strict
 # make bench   figures into docs/performance.md; BENCH="--only PART", --quick, --all, --no-write
 # make clean   remove what was built
@@ -116,10 +121,11 @@ lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
 	$(BIN)/mypy
 	MYPYPATH=tools/bench $(BIN)/mypy tools/bench/*.py
+	MYPYPATH=tools/cluster:tools/kernels:tests:tests/root $(BIN)/mypy tools/cluster/*.py
 
 bench: $(VENV)/.built
 	@$(BIN)/python tools/bench $(BENCH)
 
 clean:
-	rm -rf $(VENV) .venvs .kernels .packages build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venvs .kernels .packages .programs build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

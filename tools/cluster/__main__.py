@@ -1,86 +1,103 @@
 """Floating addresses on a stage of network namespaces, judged by what is seen on the segment.
 
-    python tools/cluster keepalived [--count N] [--only WORDS]
+    python tools/cluster demo         five hosts, one of which is killed
+    python tools/cluster test         all faults, as a table: several minutes
+    python tools/cluster peers   those that can be done to keepalived too
 
-prints a table of faults: the number of addresses with two holders, the longest time without an
-answer, and the announcements.
+    --count N      addresses, by default 200
+    --ttl S        seconds that an address stands without a proof, by default 10
+    --only WORDS   faults with these words in their names
+    --write        the table goes into docs/cluster-faults.md
+    --keep         the logs stay, and their folder is printed
+
+The exit status is 1 where an address had two holders, or was silent for longer than stated.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 import rival  # noqa: E402  (the path comes first)
+import table  # noqa: E402
+from engine_faults import ENGINE, LONG  # noqa: E402
 from faults import HOLDERS, Fault, carry_out  # noqa: E402
+from floating import Netalias  # noqa: E402
+from members import Members  # noqa: E402
 from scene import Outcome, Scene  # noqa: E402
 from segment import Segment, floats  # noqa: E402
+from support import why_no_namespace  # noqa: E402
+from tour import tour  # noqa: E402
 from unpacked import found  # noqa: E402
 
-HEAD = (
-    "fault", "two holders", "for", "silent: ARP", "TCP", "stated", "announcements", "in one second",
-)  # fmt: skip
+HOSTS = 5
+TTL = 10
+"""The usual value of a declaration."""
 
 
 def main() -> int:
-    """Run the faults; the exit status is that of the verdict."""
-    parser = argparse.ArgumentParser(description="Floating addresses, and faults.")
-    parser.add_argument("what", choices=["keepalived"])
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    words, why = found("keepalived")
+    """Do what was asked for; the exit status."""
+    options = _options()
+    why = why_no_namespace()
+    if why or not os.environ.get("NETALIAS_NAMESPACE"):
+        print(why or "tools/in-namespace has to start it: make cluster-demo", file=sys.stderr)
+        return 1
+    program = "keepalived" if options.what == "peers" else "etcd"
+    words, why = found(program)
     if why:
         print(why, file=sys.stderr)
         return 1
-    segment = Segment(5)
-    try:
+    with ExitStack() as stack:
+        segment = Segment(HOSTS)
+        if not options.keep:
+            stack.callback(shutil.rmtree, segment.folder, ignore_errors=True)
+        stack.callback(segment.close)
+        print(f"logs: {segment.folder}" if options.keep else "", end="\n" * options.keep)
         addresses = floats(options.count)
-        scene = Scene(segment, rival.Keepalived(segment, words, addresses), addresses)
-        outcomes = run(scene, [one for one in HOLDERS if options.only in one.title])
-    finally:
-        segment.close()
+        if options.what == "peers":
+            scene = Scene(segment, rival.Keepalived(segment, words, addresses), addresses)
+            return _faults(scene, HOLDERS, options)
+        members = Members(segment, words)
+        holders = Netalias(segment, members.endpoints, addresses, options.ttl)
+        scene = Scene(segment, holders, addresses, members)
+        if options.what == "demo":
+            return tour(scene)
+        return _faults(scene, [*HOLDERS, *ENGINE, *LONG], options)
+
+
+def _faults(scene: Scene, faults: Sequence[Fault], options: argparse.Namespace) -> int:
+    """One fault after the other; each is printed when it is over."""
+    scene.until(scene.even, "all hosts have their shares")
+    print(table.row(table.HEAD), table.row(["---"] * len(table.HEAD)), sep="\n", flush=True)
+    outcomes: list[Outcome] = []
+    for fault in faults:
+        if options.only in fault.title:
+            outcomes.append(carry_out(scene, fault))
+            print(table.row(table.cells(outcomes[-1])), flush=True)
+            for line in table.evidence(scene, outcomes[-1]):
+                print(line, file=sys.stderr)
+    if options.write:
+        table.write(options.what, outcomes)
     return 0 if all(one.good for one in outcomes) else 1
 
 
-def run(scene: Scene, faults: Sequence[Fault]) -> list[Outcome]:
-    """One fault after the other; each is printed when it is over."""
-    scene.until(scene.even, "all hosts have their shares")
-    print(row(HEAD), row(["---"] * len(HEAD)), sep="\n", flush=True)
-    outcomes = []
-    for fault in faults:
-        outcomes.append(carry_out(scene, fault))
-        print(row(cells(outcomes[-1])), flush=True)
-    return outcomes
-
-
-def cells(one: Outcome) -> list[str]:
-    """The cells of an outcome, as HEAD names them."""
-    doubled = len({double.address for double in one.frames.doubles})
-    return [
-        one.title,
-        str(doubled),
-        seconds(one.doubled) if doubled else "",
-        *map(seconds, one.longest),
-        seconds(one.limit),
-        str(one.frames.claims),
-        str(one.frames.storm),
-    ]
-
-
-def row(texts: Sequence[str]) -> str:
-    """A row of a table in Markdown."""
-    return f"| {' | '.join(texts)} |"
-
-
-def seconds(value: float) -> str:
-    """``1.23 s``."""
-    return f"{value:.2f} s"
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Floating addresses, and faults.")
+    parser.add_argument("what", choices=["demo", "test", "peers"])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--ttl", type=int, default=TTL)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

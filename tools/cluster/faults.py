@@ -48,26 +48,27 @@ def carry_out(scene: Scene, fault: Fault) -> Outcome:
 # Faults of a holder: always the first host ------------------------------------------------------
 
 
-def _taken_over(scene: Scene) -> None:
+def taken_over(scene: Scene) -> None:
     """Wait until the others have the addresses of the first host."""
     scene.until(lambda: scene.whole(scene.hosts[1:]), "the others have all addresses")
 
 
 def _killed(scene: Scene) -> None:
     scene.holders.kill(scene.hosts[0])
-    _taken_over(scene)
+    taken_over(scene)
 
 
 def _stopped(scene: Scene) -> None:
     scene.holders.stop(scene.hosts[0])
-    _taken_over(scene)
+    taken_over(scene)
+    _started(scene)
 
 
 def _frozen(scene: Scene) -> None:
     first = scene.hosts[0]
     scene.holders.freeze(first)
     time.sleep(2 * scene.holders.lifetime)
-    _taken_over(scene)
+    taken_over(scene)
     scene.holders.thaw(first)
     scene.until(scene.even, "it has its share again")
 
@@ -92,7 +93,7 @@ def cut(device: str) -> Callable[[Scene], None]:
         scene.segment.cut(scene.hosts[0], device)
         time.sleep(3 * scene.holders.lifetime)
         if device == MANAGEMENT:
-            _taken_over(scene)
+            taken_over(scene)
         scene.segment.join(scene.hosts[0], device)
         shared(scene)
 
@@ -128,8 +129,7 @@ def _cut_off(scene: Scene) -> float:
 
 HOLDERS: Sequence[Fault] = (
     Fault("kill -9 of a holder", _killed, dead, _started),
-    Fault("a holder is started", _started, planned, nothing),
-    Fault("a holder ends by SIGTERM", _stopped, planned, _started),
+    Fault("a holder ends by SIGTERM, and starts", _stopped, planned, nothing),
     Fault("SIGSTOP of a holder, then SIGCONT", _frozen, dead, shared),
     Fault("a holder is cut from the segment", cut(SEGMENT), _cut_off, shared),
 )

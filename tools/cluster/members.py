@@ -21,7 +21,8 @@ FIRST = 101
 """The last byte of the first member's address."""
 CLIENTS, PEERS = 2379, 2380
 ELECTION, HEARTBEAT = 1000, 100
-"""Milliseconds, as etcd has them by itself."""
+"""Milliseconds, as etcd has them by itself. Pre-vote is not usual in etcd 3.4: without it a member
+that comes back deposes the leader."""
 ANSWERS = 5.0
 """Seconds for the answer of a member."""
 
@@ -59,6 +60,7 @@ class Members:
             "initial-cluster": peers,
             "heartbeat-interval": str(HEARTBEAT),
             "election-timeout": str(ELECTION),
+            "pre-vote": "true",
         }
         words = [*self._words, *(f"--{name}={value}" for name, value in options.items())]
         self.running[host.name] = host.serve(words, self._segment.log(host))

@@ -12,7 +12,7 @@ from judge import Verdict
 from members import Members
 from segment import Host, Observed, Segment
 
-LONGEST = 180.0
+LONGEST = 90.0
 """Seconds to wait for what shall come true, before the fault is given up."""
 LOOK = 0.1
 """Seconds between two looks at the kernels."""
@@ -78,35 +78,40 @@ class Scene:
         found = {one["local"] for entry in entries for one in entry.get("addr_info", ())}
         return found & set(self.addresses)
 
-    def shares(self, hosts: Iterable[Host] = ()) -> list[int]:
+    def all_held(self, hosts: Iterable[Host] = ()) -> list[set[str]]:
+        """The addresses of each of *hosts*, by default of all."""
+        return [self.held(host) for host in hosts or self.hosts]
+
+    def shares(self) -> list[int]:
         """The number of addresses of each host."""
-        return [len(self.held(host)) for host in hosts or self.hosts]
+        return [len(one) for one in self.all_held()]
 
     def whole(self, hosts: Sequence[Host] = ()) -> bool:
         """Whether each address is on exactly one of *hosts*, by default of all."""
-        held = [one for host in hosts or self.hosts for one in self.held(host)]
-        return len(held) == len(set(held)) == len(self.addresses) - len(self.removed)
+        return self._whole(self.all_held(hosts))
 
-    def even(self, hosts: Sequence[Host] = ()) -> bool:
-        """The same, and each of *hosts* has its share, to one."""
-        shares = self.shares(hosts)
-        return self.whole(hosts) and max(shares) - min(shares) <= 1
+    def even(self) -> bool:
+        """The same, and each host has its share, to one."""
+        held = self.all_held()
+        shares = [len(one) for one in held]
+        return self._whole(held) and max(shares) - min(shares) <= 1
+
+    def _whole(self, held: Sequence[set[str]]) -> bool:
+        count = len(self.addresses) - len(self.removed)
+        return len(set().union(*held)) == count == sum(map(len, held))
 
     def until(self, true: Callable[[], bool], what: str) -> None:
         """Wait until it is true and nothing changes any more. Raises Late."""
         end = time.monotonic() + LONGEST
-        before, since = self._all(), time.monotonic()
+        before, since = self.all_held(), time.monotonic()
         while time.monotonic() < end:
-            now = self._all()
+            now = self.all_held()
             if now != before:
                 before, since = now, time.monotonic()
             if time.monotonic() - since >= CALM and true():
                 return
             time.sleep(LOOK)
         raise Late(f"{what}: not after {LONGEST:.0f} s; {self.shares()}")
-
-    def _all(self) -> list[set[str]]:
-        return [self.held(host) for host in self.hosts]
 
     def observed(self) -> Observed:
         """A recording that begins now."""

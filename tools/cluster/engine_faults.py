@@ -1,0 +1,192 @@
+"""Faults that only a cluster with an engine can have, and what is planned in one."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from faults import Fault, cut, dead, nothing, planned, shared, taken_over, undisturbed
+from floating import Netalias
+from scene import Scene
+from segment import MANAGEMENT, Host
+
+CHANGES = 100
+"""Joins and leaves in a row."""
+BRIEF = 1.0
+"""Seconds for which all members are stopped, much less than a lifetime."""
+STEP = 3600
+"""Seconds by which the clock of a host is stepped."""
+AGAIN = 8.0
+"""Seconds after the engine is back in which all addresses are there again: an election, a time-out
+of a request, and a proof."""
+
+
+def netalias(scene: Scene) -> Netalias:
+    """The holders, which are ours."""
+    assert isinstance(scene.holders, Netalias)
+    return scene.holders
+
+
+# Members ----------------------------------------------------------------------------------------
+
+
+def _member(scene: Scene, *, leads: bool) -> Host:
+    leader = scene.members.leader()
+    return leader if leads else next(one for one in scene.members.hosts if one is not leader)
+
+
+def _member_killed(leads: bool) -> Callable[[Scene], None]:
+    """kill -9 of a member, which is started again after two lifetimes."""
+
+    def does(scene: Scene) -> None:
+        host = _member(scene, leads=leads)
+        scene.members.kill(host)
+        time.sleep(2 * scene.holders.lifetime)
+        scene.members.start(host)
+        scene.members.wait()
+        shared(scene)
+
+    return does
+
+
+def _member_cut(leads: bool) -> Callable[[Scene], None]:
+    """A member hears nobody for two lifetimes, neither the others nor a host."""
+
+    def does(scene: Scene) -> None:
+        host = _member(scene, leads=leads)
+        scene.segment.cut(host, MANAGEMENT)
+        time.sleep(2 * scene.holders.lifetime)
+        scene.segment.join(host, MANAGEMENT)
+        scene.members.wait()
+        shared(scene)
+
+    return does
+
+
+def _engine_away(seconds: Callable[[Scene], float]) -> Callable[[Scene], None]:
+    """All members are killed, and started again with their data."""
+
+    def does(scene: Scene) -> None:
+        for host in scene.members.hosts:
+            scene.members.kill(host)
+        time.sleep(seconds(scene))
+        for host in scene.members.hosts:
+            scene.members.start(host)
+        scene.members.wait()
+        shared(scene)
+
+    return does
+
+
+def _brief(scene: Scene) -> float:
+    return BRIEF
+
+
+def _long(scene: Scene) -> float:
+    return 2 * scene.holders.lifetime
+
+
+def _silent_meanwhile(scene: Scene) -> float:
+    """Nobody proves anything: the addresses run out, and come back with the engine."""
+    return _long(scene) + AGAIN
+
+
+# One host ---------------------------------------------------------------------------------------
+
+
+def _agent_killed(scene: Scene) -> None:
+    """kill -9 of the process that talks to the engine; the watcher starts another one."""
+    netalias(scene).kill_agent(scene.hosts[0])
+    time.sleep(scene.holders.lifetime)
+    shared(scene)
+
+
+def _half_frozen(scene: Scene, *, watcher: bool) -> None:
+    """SIGSTOP of the watcher or of the agent, while the other one is well."""
+    first = scene.hosts[0]
+    netalias(scene).freeze(first, watcher=watcher, agent=not watcher)
+    time.sleep(2 * scene.holders.lifetime)
+    taken_over(scene)
+    scene.holders.thaw(first)
+    shared(scene)
+
+
+def _stepped(scene: Scene) -> None:
+    """The clock of the last host jumps ahead, and back beyond the right time."""
+    for step in (STEP, -STEP, 0):
+        netalias(scene).step(scene.hosts[-1], step)
+        time.sleep(scene.holders.lifetime)
+    shared(scene)
+
+
+# What is planned --------------------------------------------------------------------------------
+
+
+def _drained(scene: Scene) -> None:
+    """Each host in turn gives all its addresses to the others, and gets its share back."""
+    for host in scene.hosts:
+        others = [one for one in scene.hosts if one is not host]
+        netalias(scene).command(host, "cluster", "drain")
+        scene.until(lambda: scene.whole(others), f"{host.name} is drained")  # noqa: B023 over by then
+        netalias(scene).command(host, "cluster", "undrain")
+        shared(scene)
+
+
+def _comes_and_goes(scene: Scene) -> None:
+    """Hosts leave and join at random, two of them stay at least."""
+    dice = random.Random(CHANGES)
+    there = set(scene.hosts)
+    for _ in range(CHANGES):
+        away = [host for host in scene.hosts if host not in there]
+        if away and (len(there) <= 2 or dice.random() < 0.5):
+            host = dice.choice(away)
+            scene.holders.start(host)
+            there.add(host)
+        else:
+            host = dice.choice([one for one in scene.hosts if one in there])
+            scene.holders.stop(host)
+            there.remove(host)
+        time.sleep(dice.random() * 2)
+    for host in scene.hosts:
+        if host not in there:
+            scene.holders.start(host)
+    shared(scene)
+
+
+def _declared(scene: Scene, count: int) -> None:
+    """All files declare the first *count* addresses."""
+    scene.removed = frozenset(scene.addresses[count:])
+    for host in scene.hosts:
+        netalias(scene).declare(host, scene.addresses[:count])
+    shared(scene)
+
+
+def _shrunk(scene: Scene) -> None:
+    _declared(scene, len(scene.addresses) // 2)
+
+
+def _grown(scene: Scene) -> None:
+    _declared(scene, len(scene.addresses))
+
+
+ENGINE: Sequence[Fault] = (
+    Fault("a holder is cut from the engine", cut(MANAGEMENT), dead, nothing),
+    Fault("kill -9 of a member", _member_killed(False), undisturbed, nothing),
+    Fault("kill -9 of the leader", _member_killed(True), undisturbed, nothing),
+    Fault("a member is cut off", _member_cut(False), undisturbed, nothing),
+    Fault("the leader is cut off", _member_cut(True), undisturbed, nothing),
+    Fault("all members stop for a second", _engine_away(_brief), undisturbed, nothing),
+    Fault("all members stop for long", _engine_away(_long), _silent_meanwhile, nothing),
+    Fault("kill -9 of a holder's agent", _agent_killed, undisturbed, nothing),
+    Fault("SIGSTOP of a holder's agent alone", partial(_half_frozen, watcher=False), dead, nothing),
+    Fault("SIGSTOP of a watcher alone", partial(_half_frozen, watcher=True), dead, nothing),
+    Fault("a holder's clock is stepped", _stepped, undisturbed, nothing),
+    Fault("each host is drained in turn", _drained, planned, nothing),
+    Fault("a pool shrinks by half", _shrunk, undisturbed, _grown),
+)
+LONG: Sequence[Fault] = (
+    Fault(f"{CHANGES} joins and leaves", _comes_and_goes, planned, nothing),
+)  # fmt: skip
+"""Those that take minutes."""
