@@ -69,14 +69,15 @@ class Member:
     - ``alive``, ``up``: see above; ``open``: whether its device is; ``deaths``: how often it was
       up and then was not;
     - ``flight``: octets on their way; ``rate``: octets a second, None before it was measured;
-      ``believed``: what it may carry; ``rtt``, ``rtt_min``: smoothed and shortest round-trip time, None before;
+      ``believed``: what it may carry; ``rtt``, ``rtt_min``: smoothed and shortest round-trip time,
+      None before;
     - ``sent``, ``sent_octets``, ``received``, ``received_octets``: fragments and octets without
       headers, for ever; ``lost``: fragments sent that did not arrive.
     """
 
     __slots__ = (
-        "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause", "_lost_before", "_pause",
-        "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported", "_sent",
+        "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause", "_lost_before",
+        "_pause", "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported", "_sent",
         "_shortest", "_starting", "alive", "arrived", "beaten", "believed", "blocked", "deaths",
         "flight", "heard", "hears", "last", "limit", "lost", "marked", "name", "open", "patience",
         "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent", "sent_octets",
