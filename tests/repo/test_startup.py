@@ -139,7 +139,8 @@ WITHOUT_KERNEL = (
     (
         "help",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_filter netalias.cli.help_iface"
+        f"{CORE} netalias.cli.help netalias.cli.help_cluster"
+        " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
         f" netalias.cli.wrapping {OUTPUT}",
@@ -147,7 +148,8 @@ WITHOUT_KERNEL = (
     (
         "-h show",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_filter netalias.cli.help_iface"
+        f"{CORE} netalias.cli.help netalias.cli.help_cluster"
+        " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
         f" netalias.cli.wrapping {OUTPUT}",

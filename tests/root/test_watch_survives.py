@@ -21,8 +21,8 @@ import netalias
 from netalias import errors, sources
 from netalias.system.inotify import Followed
 from netalias.watch import watcher as watcher_module
-from netalias.watch.settings import Settings
 from netalias.watch.files import PASSING
+from netalias.watch.settings import Settings
 from netalias.watch.watcher import Watcher
 
 LINES = "eth9:0 10.0.0.1/32 kind label\n"

@@ -77,11 +77,11 @@ class Member:
 
     __slots__ = (
         "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause", "_lost_before",
-        "_pause", "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported", "_sent",
-        "_shortest", "_starting", "alive", "arrived", "beaten", "believed", "blocked", "deaths",
-        "flight", "heard", "hears", "last", "limit", "lost", "marked", "name", "open", "patience",
-        "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent", "sent_octets",
-        "since", "touched", "up", "window",
+        "_pause", "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported",
+        "_sent", "_shortest", "_starting", "alive", "arrived", "beaten", "believed", "blocked",
+        "deaths", "flight", "heard", "hears", "last", "limit", "lost", "marked", "name", "open",
+        "patience", "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent",
+        "sent_octets", "since", "touched", "up", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int) -> None:
