@@ -12,6 +12,8 @@ from netalias.cluster.store import Events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netalias.cluster.store import Follow, StoreError
 
 CREATING = 5.0
@@ -54,21 +56,20 @@ class Stream:
         """The time at which the present one is over."""
         return self._until if self.created else now + CREATING
 
-    def take(self, data: bytes, now: float) -> list[Events | StoreError]:
-        """The results in these bytes. Raises Malformed, StaleToken."""
+    def take(self, data: bytes, now: float) -> Iterator[Events | StoreError]:
+        """The results in these bytes, each of which counts as taken: those before nonsense too.
+        Raises Malformed, StaleToken."""
         self._lines += data
         if len(self._lines) > BODY_MAX:
             raise Malformed("a line without an end")
         *lines, rest = self._lines.split(b"\n")
         self._lines = bytearray(rest)
-        found = []
         for line in lines:
             result = messages.watched(bytes(line), self._revision)
             if not self.created:
                 self.created, self._until = True, now + LASTING
                 self.tries = self.tokens = 0
-            if result is not None:
-                found.append(result)
             if isinstance(result, Events):
                 self._revision = result.events[-1].revision + 1
-        return found
+            if result is not None:
+                yield result
