@@ -80,7 +80,6 @@ class Agent:
     def declare(self, pools: Mapping[str, Spread], now: float) -> None:
         """Serve these pools from now on; those that this host cannot serve now are left out."""
         self.membership.pools = self.holdings.pools = dict(pools)
-        self.membership.prove()
         self.tick(now)
 
     def hear(self, report: Message, now: float) -> None:

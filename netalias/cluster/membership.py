@@ -11,6 +11,7 @@ from netalias.cluster import fence
 from netalias.cluster.records import Host
 from netalias.cluster.store import (
     CREATED,
+    MODIFIED,
     Change,
     Condition,
     Done,
@@ -93,7 +94,7 @@ class Membership:
         self._asking: Asked | None = None
         self._renewing: Asked | None = None
         self._next_proof = self._next_renewal = self._retry = LONG_AGO
-        self._published: Host | None = None
+        self._put = 0
 
     @property
     def until(self) -> float:
@@ -131,7 +132,7 @@ class Membership:
             return self._retry if self._asking is None and not self.refused else NEVER
         times = [NEVER]
         if self._asking is None:
-            times.append(self._next_proof)
+            times.append(LONG_AGO if self._unpublished() else self._next_proof)
         if self._renewing is None:
             times.append(self._next_renewal)
         return max(self._retry, min(times))
@@ -149,13 +150,11 @@ class Membership:
         if seen is None and not self._lease:
             self._asking = self._ask(Grant(self._settings.ttl), now, self._granted)
         elif seen is None:
-            self._published = self._record()
             condition = Condition(self._key, CREATED, 0)
-            put = Put(self._key, self._published.value(), self._lease)
+            put = Put(self._key, self._record().value(), self._lease)
             self._asking = self._ask(Change([condition], [put]), now, self._registered)
         elif seen.host is not None and seen.host.instance == self.token:
             self._begin(seen.created)
-            self._published = None
         elif seen.host is not None and seen.host.instance in self._own and seen.lease:
             self._asking = self._ask(Revoke(seen.lease), now, self._revoked)
         else:
@@ -175,11 +174,22 @@ class Membership:
             return
         if self._renewing is None and now >= max(self._next_renewal, self._retry):
             self._renewing = self._ask(Renew(self._lease), now, self._renewed)
-        if self._asking is None and now >= max(self._next_proof, self._retry):
-            record = self._record()
-            put = [Put(self._key, record.value(), self._lease)] if record != self._published else []
-            self._published = record
-            self._asking = self._ask(Change([self.condition], put), now, self._proved)
+        if self._asking is not None or now < self._retry:
+            return
+        if now >= self._next_proof:
+            self._asking = self._ask(Change([self.condition]), now, self._proved)
+        elif self._unpublished():
+            assert seen is not None
+            same = Condition(self._key, MODIFIED, seen.modified)
+            put = Put(self._key, self._record().value(), self._lease)
+            self._asking = self._ask(Change([self.condition, same], [put]), now, self._published)
+
+    def _unpublished(self) -> bool:
+        """Whether the key is known to tell something else than it should."""
+        seen = self._view.hosts.get(self._settings.node)
+        if seen is None or seen.created != self.created or seen.modified < self._put:
+            return False
+        return seen.host != self._record()
 
     def _record(self) -> Host:
         one = self._settings
@@ -230,10 +240,21 @@ class Membership:
         if isinstance(result, Done) and not result.done:
             self._end("its key has gone")
             self._retry = now
-        if self._failed(result, now):
-            self._published = None  # whether it was put is unknown
-        elif isinstance(result, Done) and result.done:
+        if not self._failed(result, now) and isinstance(result, Done) and result.done:
             self.proven(asked)
+
+    def _published(self, asked: Asked, result: Result, now: float) -> None:
+        """The key tells something else now. It may not be ours any more if it does not: a proof
+        decides. A request that was given up, and arrives late, changes nothing."""
+        self._asking = None
+        if self._failed(result, now) or not isinstance(result, Done):
+            return
+        if result.done:
+            self._put = result.revision
+            self.proven(asked)
+        else:
+            self.prove()
+            self._retry = now + AGAIN
 
     def _end(self, why: str) -> None:
         """The registration has ended: what is held stands for the rest of its lifetime."""
@@ -248,7 +269,6 @@ class Membership:
             self.former.add(self.created)
         self.created = self._lease = 0
         self.proof = LONG_AGO
-        self._published = None
         for one in (self._asking, self._renewing):
             if one is not None:
                 self._outbox.cancel(one)

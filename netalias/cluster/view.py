@@ -25,13 +25,14 @@ GONE_MAX = 1000
 
 
 class SeenHost:
-    """The key of a host. ``host`` is None where it is unreadable."""
+    """The key of a host with its revisions and lease; ``host`` is None if it is unreadable."""
 
-    __slots__ = ("created", "host", "lease")
+    __slots__ = ("created", "host", "lease", "modified")
 
-    def __init__(self, host: Host | None, created: int, lease: int) -> None:
+    def __init__(self, host: Host | None, created: int, modified: int, lease: int) -> None:
         self.host = host
         self.created = created
+        self.modified = modified
         self.lease = lease
 
 
@@ -138,7 +139,7 @@ class View:
         kind, *names = self._keys.split(entry.key) or [""]
         if kind == records.HOSTS:
             host = records.read_host(entry.value)
-            self.hosts[names[0]] = SeenHost(host, entry.created, entry.lease)
+            self.hosts[names[0]] = SeenHost(host, entry.created, entry.modified, entry.lease)
             readable = host is not None and records.is_name(names[0])
         elif kind == records.OWNERS:
             owner = records.read_owner(entry.value)

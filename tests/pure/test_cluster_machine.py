@@ -98,6 +98,16 @@ class Clustered(RuleBasedStateMachine):
         assert engine is not None
         engine.there, engine.back = there, back
 
+    @rule(name=HOSTS, frozen=st.booleans())
+    def forget(self, name: str, frozen: bool) -> None:
+        """The store loses the key of a host at any time, as when a lease ends early; at the worst
+        that host does not notice, and stands still with fresh lifetimes."""
+        host = self.host(name)
+        if frozen:
+            host.agent_stopped = host.watch_stopped = True
+        self._put(Delete(KEYS.host(name)))
+        self.cluster.run(0.0)
+
     @rule()
     def change_leader(self) -> None:
         """All leases begin anew."""
