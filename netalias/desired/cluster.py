@@ -111,7 +111,7 @@ def _options(title: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def _wrong(word: str, text: str) -> str:
-    """What is wrong with the value of a word; empty if it is right."""
+    """The fault of the value of a word; empty if it is right."""
     if word in NUMBERS:
         least, most, what = NUMBERS[word]
         fine = least <= names.number(text) <= most

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from netalias.model import Alias
 
+    Floats = tuple[Mapping[str, tuple[int, int]], float]
+    """By pool the numbers of addresses that are declared and held; seconds of the shortest
+    lifetime."""
+
 SUCCESS = "netalias_last_success_timestamp_seconds"
 CHANGES = ("add", "remove", "change", "set")
 COUNTERS = (
@@ -97,6 +101,20 @@ def watching(
         _metric("netalias_aliases", "Aliases that are there", aliases),
     ]
     return "".join(found)
+
+
+def floats(pools: Mapping[str, tuple[int, int]], left: float) -> str:
+    """What floats, by the name of its pool; *left* are the seconds until the first address of this
+    host has to be gone. Nothing without pools."""
+    names = {name: f'{{pool="{_escaped(name)}"}}' for name in sorted(pools)}
+    declared = {label: str(pools[name][0]) for name, label in names.items()}
+    held = {label: str(pools[name][1]) for name, label in names.items()}
+    seconds = {"": repr(round(left, 3))} if pools else {}
+    return (
+        _metric("netalias_floats_declared", "Addresses of a pool that floats", declared)
+        + _metric("netalias_floats_held", "Those that this host holds", held)
+        + _metric("netalias_floats_left_seconds", "Until they are gone without a proof", seconds)
+    )
 
 
 def counts(aliases: Iterable[Alias]) -> dict[tuple[str, str, str], int]:

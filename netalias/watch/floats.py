@@ -160,6 +160,17 @@ class Floats:
         """Report addresses that are not there, and that no order so far makes any more."""
         self._report(Gone(self._count, keys))
 
+    def counts(self) -> tuple[dict[str, tuple[int, int]], float]:
+        """By pool the numbers of addresses that are declared and ours; the seconds until the first
+        of ours has to be gone, 0 for none."""
+        held = dict.fromkeys(self._pools, 0)
+        for name, _ in self.ours:
+            if name in held:
+                held[name] += 1
+        pools = {name: (len(one.addresses), held[name]) for name, one in self._pools.items()}
+        left = min(self.ours.values(), default=0.0) - self._boottime() if self.ours else 0.0
+        return pools, max(left, 0.0)
+
     # Orders
 
     def order(self, message: Message) -> None:

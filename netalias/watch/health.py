@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.observed import Observed
     from netalias.system.journal import Journal
+    from netalias.views.metrics import Floats
     from netalias.watch.controller import Controller
 
 WORD = "health"
@@ -26,11 +27,14 @@ OK, INCOMPLETE, PAUSED = "ok", "incomplete", "paused"
 
 class Health:
     """The numbers of aliases that a watcher keeps and that are there. *since* is its start in
-    seconds since the epoch."""
+    seconds since the epoch; *floats* is as views.metrics.floats() takes it."""
 
-    def __init__(self, controller: Controller, since: float) -> None:
+    def __init__(
+        self, controller: Controller, since: float, floats: Callable[[], Floats] = lambda: ({}, 0.0)
+    ) -> None:
         self._controller = controller
         self.since = since
+        self.floats = floats
 
     def state(self, observed: Observed | None = None) -> dict[str, object]:
         """The fields of the answer. ``status`` is PAUSED while nothing is put right, with the
@@ -101,6 +105,7 @@ class MetricsFile:
             text = metrics.watching(
                 self._health.state(observed), metrics.counts(observed.aliases), self._wall(), up=up
             )
+            text += metrics.floats(*self._health.floats())
             if self._most:
                 aliases = ordered(observed.aliases, observed.snapshot)
                 text += metrics.alias_counters(aliases, self._most)

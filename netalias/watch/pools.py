@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from netalias.desired.tasks import Task
     from netalias.model.events import Event
     from netalias.system.journal import Journal
+    from netalias.views.metrics import Floats
     from netalias.watch.agent import Agent
     from netalias.watch.claims import Claims
     from netalias.watch.controller import Controller
@@ -56,6 +57,10 @@ class Pools:
         """End the agent. What stands runs out, unless another watcher goes on with it."""
         if self.agent is not None:
             self.agent.close()
+
+    def counts(self) -> Floats:
+        """The numbers of addresses, for views.metrics.floats()."""
+        return self.agent.floats.counts() if self.agent is not None else ({}, 0.0)
 
     # A part of the loop
 

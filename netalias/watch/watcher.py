@@ -128,7 +128,7 @@ class Watcher:
             self.controller, self.journal, self._folder, start.announced, self.claims,
             self.announcer,
         )  # fmt: skip
-        self.health = Health(self.controller, start.since)
+        self.health = Health(self.controller, start.since, self.pools.counts)
         self.controller.resume(start.healed)
         self._metrics: MetricsFile | None = None
         if settings.metrics:

@@ -22,6 +22,7 @@ from netalias.cluster.orders import (
 from netalias.cluster.orders import parse as message
 from netalias.errors import PacketError
 from netalias.system.journal import Journal
+from netalias.views import metrics
 from netalias.watch.floats import CHUNK, LOOK, Floats
 
 LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
@@ -293,6 +294,20 @@ def test_what_is_gone_is_told_with_the_number_of_orders() -> None:
     host.reports.clear()
     host.floats.order(Release([("db", "10.0.0.100")]))
     assert host.reports == ["gone 1 db/10.0.0.100"]
+
+
+def test_the_figures_for_prometheus() -> None:
+    """By pool, and how long they stand without another proof."""
+    host = Host(f"{LINE}\nfloat db eth1:1 10.0.1.1")
+    host.take("10.0.0.100", "10.0.0.101", left=8)
+    text = metrics.floats(*host.floats.counts())
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    assert samples[:4] == [
+        'netalias_floats_declared{pool="db"} 1', 'netalias_floats_declared{pool="web"} 5',
+        'netalias_floats_held{pool="db"} 0', 'netalias_floats_held{pool="web"} 2',
+    ]  # fmt: skip
+    assert 7.0 < float(samples[4].removeprefix("netalias_floats_left_seconds ")) <= 8.0
+    assert metrics.floats({}, 0.0) == ""
 
 
 def test_only_orders_are_orders() -> None:
