@@ -7,10 +7,13 @@ and writes ::
     float web eth0:0-9 10.0.0.10-19/24
                                          then an empty one;
     stands web/10.0.0.10                 and its reports (orders.py)
+    alive                                again and again
 
 The orders come back. Without a line ``cluster`` the agent gives up everything and leaves the
-cluster; the process ends after that, at once when the other end is closed, and when another line
-``cluster`` is declared, for the next one to begin with it. All times are of CLOCK_BOOTTIME.
+cluster; the process ends after that, and when another line ``cluster`` is declared, for the next
+one to begin with it. When the other end is closed, or silent for a whole lifetime, the host leaves
+the cluster at once: what stands runs out, and others wait no longer than for that. All times are of
+CLOCK_BOOTTIME.
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 RETRY = 5.0
 """Seconds before files that cannot be used are looked at again."""
 KEYWORDS = ("cluster", "float")
+ALIVE = "alive"
+"""The line by which a watcher shows that it would carry out orders."""
 
 
 class Carrier:
@@ -75,6 +80,8 @@ class Carrier:
         self._clock = clock
         self._end = end
         self._suspension = Suspension(boottime(), clock())
+        self._heard = boottime()
+        self._linked = True
         self._lines: list[str] = []
         self._tasks: list[Task] = []
         self._line: Cluster | None = None
@@ -90,7 +97,7 @@ class Carrier:
     def wanted(self, now: float) -> dict[int, int]:
         """The link, and the connections to the store."""
         found = self._engine.wanted(now) if self._engine is not None else {}
-        return {**found, self._link.fileno(): self._link.events}
+        return {**found, self._link.fileno(): self._link.events} if self._linked else found
 
     def ready(self, fileno: int, events: int, now: float) -> None:
         """Something has come, or can be sent. Raises PacketError."""
@@ -104,6 +111,8 @@ class Carrier:
     def due(self, now: float) -> float | None:
         """Seconds until the store or the agent has something to do."""
         times: list[float | None] = []
+        if self._linked and self._line is not None:
+            times.append(max(0.0, self._heard + self._line.ttl - now))
         if self._retry is not None:
             times.append(max(0.0, self._retry - now))
         if self._engine is not None:
@@ -116,6 +125,9 @@ class Carrier:
     def tick(self, now: float) -> None:
         """Do what is due. Raises PacketError."""
         self._look()
+        if self._linked and self._line is not None and now >= self._heard + self._line.ttl:
+            self._journal.error("the watcher does not answer: this host leaves the cluster")
+            self._leave()
         if self._retry is not None and now >= self._retry:
             self._retry = None
             self._begin()
@@ -146,9 +158,20 @@ class Carrier:
                 self._link.write()
             if events & ~POLLOUT:
                 for line in self._link.read():
+                    self._heard = self._boottime()
                     self._hear(line)
         except OSError:
-            self._end()  # the watcher has ended, or wants no agent any more
+            self._leave()  # the watcher has ended, or wants no agent any more
+
+    def _leave(self) -> None:
+        """End the registration, and then: there is nobody any more who would carry out orders."""
+        self._linked = False
+        self._retry = None
+        if self._agent is None or self._engine is None:
+            self._end()
+        elif not self._agent.ended:
+            self._agent.membership.leave(self._boottime())
+            self._agent.ended = True
 
     def _hear(self, line: str) -> None:
         """A declared line, the end of those, or a report. Raises PacketError."""
@@ -157,7 +180,7 @@ class Carrier:
             self._declare(lines)
         elif line.partition(" ")[0] in KEYWORDS:
             self._lines.append(line)
-        elif self._agent is not None:
+        elif self._agent is not None and line != ALIVE:
             self._agent.hear(parse(line), self._boottime())
 
     def _declare(self, lines: Iterable[str]) -> None:
@@ -224,7 +247,7 @@ class Carrier:
         for asked in requests:
             number = engine.send(asked.request, self._boottime(), asked.timeout or 0.0)
             self._asked[number], self._numbers[asked] = asked, number
-        for message in out.messages:
+        for message in out.messages if self._linked else ():
             self._link.put(message.line())
         for failed, text in out.notes:
             (self._journal.warning if failed else self._journal.info)(text)

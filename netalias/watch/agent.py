@@ -15,7 +15,7 @@ from select import POLLOUT
 
 from netalias import errors
 from netalias.cluster.orders import Stands, parse
-from netalias.desired.cluster import Cluster
+from netalias.desired.cluster import cluster
 from netalias.runtime import tasks as carried
 from netalias.runtime.loans import now as boottime
 from netalias.system.backoff import RepairBackoff
@@ -40,6 +40,8 @@ sys.path[:] = sys.argv[1].split({os.pathsep!r})
 from {NAME} import main
 sys.exit(main(int(sys.argv[3]), sys.argv[4]))"""
 """The first lines of the interpreter of an agent."""
+ALIVE = 1.0
+"""Seconds between two signs of life, without which the agent would leave the cluster."""
 
 
 def spawn(link: int, folder: str) -> int:
@@ -71,6 +73,8 @@ class Agent:
         self._start = start
         self.floats = Floats(controller, checks, journal, clock, boottime, self._send)
         self._lines: list[str] = []
+        self._store = ""
+        self._alive = 0.0
         self._link: Link | None = None
         self._pidfd = -1
         self._due: float | None = None
@@ -81,8 +85,8 @@ class Agent:
         ended."""
         mine = [*tasks]
         lines = [one.text for one in mine]
-        decided = any(isinstance(one, Cluster) for one in mine)
-        if mine and not decided:
+        store = cluster(mine)
+        if mine and store is None:
             text = "no line cluster says by which store: nothing of it is held here"
             self._journal.warning(f"{mine[0].title} ({mine[0].place}): {text}")
             mine, lines = [], []
@@ -91,12 +95,13 @@ class Agent:
             return
         carried.write(self._folder, lines, carried.FLOATS)
         self._lines = lines
-        if not lines:
+        if self._link is not None and store is not None and store.text != self._store:
             self._end()
-        elif self._link is None:
-            self._due = 0.0
+        self._store = store.text if store is not None else ""
+        if self._link is not None:
+            self._declare()  # without any, the process ends when nothing is held any more
         else:
-            self._declare()
+            self._due = 0.0 if lines else None
 
     def close(self) -> None:
         """End the process. What stands runs out, unless another watcher goes on with it."""
@@ -140,6 +145,8 @@ class Agent:
 
     def _died(self, why: str, now: float) -> None:
         self._end()
+        if not self._lines:
+            return  # it was to end
         self._due = self._deaths.undone(NAME, now)
         self._journal.error(f"the agent of the cluster {why}; another one goes on")
 
@@ -166,7 +173,9 @@ class Agent:
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
         times = [self.floats.due(now)]
-        if self._due is not None and self._link is None:
+        if self._link is not None:
+            times.append(max(0.0, self._alive + ALIVE - now))
+        elif self._due is not None:
             times.append(max(0.0, self._due - now))
         return min((one for one in times if one is not None), default=None)
 
@@ -179,4 +188,7 @@ class Agent:
             except OSError:
                 self._due = self._deaths.undone(NAME, now)
                 raise
+        if self._link is not None and now >= self._alive + ALIVE:
+            self._alive = now
+            self._link.put("alive")
         self.floats.tick(now)

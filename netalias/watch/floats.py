@@ -124,6 +124,7 @@ class Floats:
         """The declared addresses that stand here with a lifetime, and are not ours."""
         if not self._pools:
             return []
+        self._controller.read_events(TURN)
         found = self._standing(self._controller.observe())
         return [key for key, alias in found.items() if alias.lease and key not in self.ours]
 

@@ -12,7 +12,7 @@ import pytest
 from netalias import errors
 from netalias.cluster.memory import MemoryEngine, MemoryStore
 from netalias.cluster.orders import Gone, Release, Stands, Take, parse
-from netalias.cluster.process import RETRY, Carrier, spread
+from netalias.cluster.process import ALIVE, RETRY, Carrier, spread
 from netalias.cluster.records import Keys
 from netalias.cluster.tokens import FILE, KEPT, Tokens
 from netalias.desired import floats
@@ -75,6 +75,8 @@ class Stage:
         """The orders within some time; each Release is carried out at once."""
         found = []
         for _ in range(int(seconds * 10) + 1):
+            if not self.ended:
+                self.write(ALIVE)
             for _ in range(3):
                 if not self.ended:
                     self.serve()
@@ -168,12 +170,52 @@ def test_other_pools(stage: Stage) -> None:
     assert not stage.ended
 
 
+def is_there(stage: Stage) -> bool:
+    """Whether the host is in the cluster."""
+    return Keys("/netalias").host("a") in stage.store.entries
+
+
 def test_the_watcher_ends(stage: Stage) -> None:
-    """The end of the link is the end of the process."""
-    stage.write(CLUSTER, FLOAT, "")
+    """The end of the link is the end of the process, and of the registration: others wait for what
+    stands to run out from now on, and not from the end of the lease."""
+    held(stage)
     stage.watcher.close()
-    stage.serve()
+    for _ in range(5):
+        if not stage.ended:
+            stage.serve()
     assert stage.ended
+    assert not is_there(stage)
+    assert owners(stage) == 2
+
+
+def test_a_watcher_that_has_ended_is_followed_though_the_store_is_away(stage: Stage) -> None:
+    """The process does not wait for an answer for long."""
+    held(stage)
+    stage.engines[0].cut = True
+    stage.watcher.close()
+    for _ in range(60):
+        if not stage.ended:
+            stage.serve()
+        stage.now += 0.1
+    assert stage.ended
+
+
+def test_a_watcher_that_is_stopped(stage: Stage) -> None:
+    """After a whole lifetime without a sign of it, all of its addresses are gone, and others are to
+    have them: the host leaves the cluster."""
+    held(stage)
+    stage.write(ALIVE)
+    for _ in range(49):
+        stage.now += 0.1
+        stage.serve()
+    assert is_there(stage)
+    for _ in range(5):
+        stage.now += 0.1
+        if not stage.ended:
+            stage.serve()
+    assert not is_there(stage)
+    assert stage.ended
+    assert "the watcher does not answer: this host leaves the cluster" in stage.said.getvalue()
 
 
 def test_files_that_cannot_be_used(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from watched import Watched
 from netalias.runtime import tasks
 from netalias.system.journal import Journal
 from netalias.system.lines import LINE_MAX
-from netalias.watch.agent import Agent
+from netalias.watch.agent import ALIVE, Agent
 from netalias.watch.pools import KEYWORDS, Pools
 
 STORE = "cluster etcd http://127.0.0.1:2379 prefix /netalias weight 100 ttl 10"
@@ -32,6 +32,7 @@ class Scripted:
         self.processes: list[int] = []
         self.link = socket()
         self.fails = False
+        self.alive = 0
         journal = Journal(stream=self.watched.journal, environ={}, now=str)
         self.agent = Agent(
             self.watched.controller,
@@ -72,7 +73,9 @@ class Scripted:
                 if fileno in self.agent.wanted(now):
                     self.agent.ready(fileno, POLLIN, now)
         try:
-            return self.link.recv(1 << 16).decode().split("\n")[:-1]
+            lines = self.link.recv(1 << 16).decode().split("\n")[:-1]
+            self.alive += lines.count("alive")
+            return [line for line in lines if line != "alive"]
         except OSError:
             return []  # nothing yet, or nobody is there
 
@@ -167,18 +170,47 @@ def test_an_agent_that_cannot_be_started_is_tried_again(scripted: Scripted) -> N
 
 
 def test_lines_that_go_end_the_agent(scripted: Scripted) -> None:
-    """With the record, by which they were carried out."""
+    """It is told, and ends by itself; the record, by which they were carried out, goes at once."""
     scripted.declare(STORE, WEB)
     scripted.turn()
     scripted.link.send(b"take 1e9 web/10.0.0.100\n")
     scripted.turn()
     assert scripted.watched.names() == ["eth0:100"]
     scripted.declare()
-    scripted.turn()
+    assert scripted.turn() == ["", "gone 1 web/10.0.0.100"]
     assert scripted.watched.names() == []
     assert tasks.left(scripted.folder, tasks.FLOATS) == []
+    scripted.link.send(b"release web/10.0.0.100\n")
+    assert scripted.turn() == ["gone 2 web/10.0.0.100"]
+    scripted.die()
+    scripted.turn()
     assert scripted.agent.wanted(0.0) == {}
-    assert os.waitpid(scripted.processes.pop(), 0)[1] == signal.SIGTERM
+    assert "has ended" not in "".join(scripted.watched.said())
+    assert scripted.agent.due(scripted.watched.now) is None
+
+
+def test_another_store_begins_another_agent(scripted: Scripted) -> None:
+    """What stands is told to it, and not ours before it says so."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.link.send(b"take 1e9 web/10.0.0.100\n")
+    scripted.turn()
+    other = STORE.replace("ttl 10", "ttl 20")
+    scripted.declare(other, WEB)
+    assert scripted.agent.floats.ours == {}
+    assert scripted.turn() == [other, WEB, "", "stands web/10.0.0.100"]
+    assert os.waitpid(scripted.processes.pop(0), 0)[1] == signal.SIGTERM
+
+
+def test_a_watcher_shows_that_it_is_alive(scripted: Scripted) -> None:
+    """Once a second: an agent whose watcher is stopped leaves the cluster."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    assert scripted.alive == 1
+    for _ in range(3):
+        scripted.watched.now += ALIVE
+        scripted.turn()
+    assert scripted.alive == 4
 
 
 def test_without_a_store_nothing_is_held(scripted: Scripted) -> None:
