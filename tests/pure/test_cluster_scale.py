@@ -1,0 +1,112 @@
+"""Many hosts on one store: few requests at rest, and each change costs some for each host."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+from swarm import InMemory, Member
+
+from netalias.cluster import fence
+from netalias.cluster.records import DRAINS, Spread
+from netalias.cluster.store import Change, Delete, Put
+
+COUNT, HOSTS, TTL = 240, 8, 10
+FIRST = int(ip_address("10.0.0.0"))
+LEASE = 0.5
+"""Seconds by which the store notices late that a lease is over."""
+
+
+@pytest.fixture
+def swarm() -> InMemory:
+    """All hosts, each with its share."""
+    last = str(ip_address(FIRST + COUNT - 1))
+    pools = {"web": Spread((("10.0.0.0", last),))}
+    found = InMemory([f"host{number}" for number in range(HOSTS)], pools, TTL)
+    for one in found.members:
+        one.start(found.now())
+    found.run(60, lambda: found.even(COUNT))
+    return found
+
+
+def owners(swarm: InMemory) -> dict[object, str]:
+    """The host of each address."""
+    return {key: one.name for one in swarm.members if one.alive for key in one.held}
+
+
+def moved(swarm: InMemory, work: Callable[[], object]) -> int:
+    """The number of addresses that another host has after *work*."""
+    before = owners(swarm)
+    work()
+    after = owners(swarm)
+    return sum(after[key] != node for key, node in before.items())
+
+
+def test_at_rest(swarm: InMemory):
+    """The first spread takes some requests for each host; then there is less than one a second."""
+    assert swarm.sent() <= 10 * HOSTS
+    swarm.run(TTL)
+    before = swarm.sent()
+    swarm.run(60)
+    assert swarm.sent() - before <= 60 * HOSTS
+    assert swarm.even(COUNT)
+
+
+def test_a_host_dies(swarm: InMemory):
+    """Its share alone moves, as soon as the fence allows; nobody asks more than a few times."""
+    swarm.run(TTL)
+    before = swarm.sent()
+    dead = swarm.members[0]
+    began = swarm.now()
+    share = {*dead.held}
+    others = {key: node for key, node in owners(swarm).items() if key not in share}
+    dead.kill()
+    swarm.run(60, lambda: swarm.even(COUNT))
+    took = swarm.now() - began
+    assert took <= TTL + LEASE + fence.wait(TTL) + 1
+    assert {key: node for key, node in owners(swarm).items() if key not in share} == others
+    assert swarm.sent() - before <= HOSTS * (took + 10)
+
+
+def test_a_host_comes_and_drains(swarm: InMemory):
+    """As many addresses move as an even spread costs, within seconds, each once."""
+    found = Member("another", swarm.store.session(), swarm.members[0].pools, TTL)
+
+    def joins() -> None:
+        swarm.members.append(found)
+        found.start(swarm.now())
+        swarm.run(10, lambda: swarm.even(COUNT))
+
+    assert moved(swarm, joins) == COUNT // (HOSTS + 1)
+    drain = f"/netalias/v1/{DRAINS}/another"
+
+    def drains() -> None:
+        swarm.store.execute(Change([], [Put(drain, b"{}")]))
+        swarm.run(10, lambda: not found.held and len(owners(swarm)) == COUNT)
+
+    assert moved(swarm, drains) == COUNT // (HOSTS + 1)
+    swarm.store.execute(Change([], [Delete(drain)]))
+    swarm.run(10, lambda: swarm.even(COUNT))
+
+
+def test_the_plan_after_a_death(swarm: InMemory):
+    """The event that a host has gone costs each other one a placement: some calls for an address,
+    not for each pair of an address and a host."""
+    one = swarm.members[1]
+    profile = cProfile.Profile()
+    swarm.run(TTL)
+    swarm.members[0].kill()
+    answered = one.agent.answered
+
+    def counted(*words: object) -> None:
+        profile.runcall(answered, *words)  # type: ignore[arg-type]
+
+    one.agent.answered = counted  # type: ignore[method-assign,assignment]
+    key = "/netalias/v1/hosts/host0"
+    swarm.run(60, lambda: key not in swarm.store.entries)
+    swarm.run(1)
+    calls = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    assert 2 * COUNT < calls < 25 * COUNT
