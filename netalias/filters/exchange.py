@@ -28,17 +28,23 @@ WAITING = -1
 
 
 class _Asked:
-    """One list that this end sends by *command*."""
+    """One list that this end sends by *command*; *told*: the peer may have one already."""
 
-    def __init__(self, command: int) -> None:
+    def __init__(self, command: int, *, told: bool) -> None:
         self.command = command
         self.wanted: tuple[Range, ...] = ()
         self.result = WAITING
-        self._sent: tuple[Range, ...] = ()
-        """The list that the peer was told last; at the beginning it lets everything pass."""
+        self._sent: tuple[Range, ...] | None = None if told else ()
+        """The list that the peer was told last, None for one that is not known. At the beginning of
+        a link it lets everything pass."""
         self._waits = False
         self._tries = 0
         self._next: float | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether the peer may have another list than an empty one."""
+        return self._waits or self._sent != ()
 
     def want(self, wanted: tuple[Range, ...], now: float) -> None:
         """Send this list, now or after the response to an earlier one."""
@@ -72,12 +78,20 @@ class _Asked:
 
 class Exchange:
     """One link. *apply* lets the filters of the peer decide about what is sent to it, and gives the
-    result, one of bnep.RESULTS. ``theirs`` are those in force."""
+    result, one of bnep.RESULTS. ``theirs`` are those in force. *told*: another process has told the
+    peer filters of this end."""
 
-    def __init__(self, apply: Callable[[Filters], int], theirs: Filters | None = None) -> None:
+    def __init__(
+        self, apply: Callable[[Filters], int], theirs: Filters | None = None, *, told: bool = False
+    ) -> None:
         self.theirs = theirs or Filters()
         self._apply = apply
-        self._asked = {command: _Asked(command) for command in bnep.SETS}
+        self._asked = {command: _Asked(command, told=told) for command in bnep.SETS}
+
+    @property
+    def told(self) -> bool:
+        """Whether the peer may have filters of this end."""
+        return any(one.told for one in self._asked.values())
 
     @property
     def results(self) -> list[str]:

@@ -32,13 +32,20 @@ TOO_LONG = (EINVAL, ENOMEM)
 
 class Held:
     """State with which another process goes on: the filters of the peer, the frames that were
-    dropped when they were read, and those that the kernel had dropped before its first filter."""
+    dropped when they were read, those that the kernel had dropped before its first filter, and
+    whether the peer was told filters of this end."""
 
-    __slots__ = ("before", "dropped", "filters")
+    __slots__ = ("before", "dropped", "filters", "told")
 
     def __init__(
-        self, filters: Filters | None = None, dropped: int = 0, before: int | None = None
+        self,
+        filters: Filters | None = None,
+        dropped: int = 0,
+        before: int | None = None,
+        *,
+        told: bool = False,
     ) -> None:
+        self.told = told
         self.filters = filters or Filters()
         self.dropped = dropped
         self.before = before
@@ -47,7 +54,8 @@ class Held:
 def unpacked(found: Any) -> Held:
     """The state that Filtering.packed() gave."""
     lists = ([(one.first, one.last) for one in found[name]] for name in ("types", "groups"))
-    return Held(Filters(*lists), found.dropped, None if found.before < 0 else found.before)
+    before = None if found.before < 0 else found.before
+    return Held(Filters(*lists), found.dropped, before, told=found.told)
 
 
 class Filtering(Beside):
@@ -69,7 +77,7 @@ class Filtering(Beside):
         self._link_local = link_local
         self._peer = self._connection()
         self.held = held or Held()
-        self.exchange = Exchange(self._apply, self.held.filters)
+        self.exchange = Exchange(self._apply, self.held.filters, told=self.held.told)
         self.wanted_now = Filters()
         self._judge = Judge(self.held.filters)
         self._monitor = Monitor(media=False) if asked else None
@@ -82,6 +90,8 @@ class Filtering(Beside):
             for _ in self._monitor.start():
                 pass
             self._want(monotonic())
+        elif self.held.told:
+            self.exchange.want(self.wanted_now, monotonic())  # nothing is filtered from now on
 
     def wanted(self, now: float) -> dict[int, int]:
         """Announcements of the kernel."""
@@ -144,12 +154,12 @@ class Filtering(Beside):
             for name in Filters.__slots__
         }
         before = -1 if self.held.before is None else self.held.before
-        return {**found, "dropped": self.held.dropped, "before": before}
-
-    def close(self) -> None:
-        """Close the sockets."""
-        if self._monitor is not None:
-            self._monitor.close()
+        return {
+            **found,
+            "dropped": self.held.dropped,
+            "before": before,
+            "told": self.exchange.told,
+        }
 
     def _begin(self, now: float) -> None:
         """Nothing is known of this peer yet; and none of what another one wanted holds."""

@@ -16,4 +16,4 @@ class Beside:
 
     def packed(self) -> dict[str, object]:
         """The state for another process, as links.spec.FILTERS has it."""
-        return {"types": [], "groups": [], "dropped": 0, "before": -1}
+        return {"types": [], "groups": [], "dropped": 0, "before": -1, "told": False}

@@ -122,13 +122,11 @@ class LinkRunner:
         """Give the device the packets of the link."""
         assert self._session is not None
         state = self._session.state
-        inner, dropped = [], 0
-        for packet in packets:
-            one = unframed(packet, tap=self.tun.tap)
-            if one:
-                inner.append(one)
-            elif not self.beside.receive(packet):
-                dropped += 1
+        inner = [one for packet in packets if (one := unframed(packet, tap=self.tun.tap))]
+        dropped = len(packets) - len(inner)
+        if dropped:
+            others = (packet for packet in packets if not unframed(packet, tap=self.tun.tap))
+            dropped -= sum(map(self.beside.receive, others))
         # Filters change packets in place.
         views = [memoryview(bytearray(one) if self.incoming else one) for one in inner]
         writes: list[Write] = [[PLAIN, one] for one in views]

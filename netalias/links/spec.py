@@ -90,6 +90,7 @@ FILTERS = Struct(
     "groups" / PrefixedArray(Int16ub, Struct("first" / MAC, "last" / MAC)),
     "dropped" / Int64ub,
     "before" / Int64sb,
+    "told" / Flag,
 )
 """The filters of the peer that are in force (filters/serving.py)."""
 DEVICE = Struct(

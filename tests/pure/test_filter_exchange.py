@@ -144,6 +144,20 @@ def test_other_commands_are_not_understood() -> None:
         assert ours.exchange.receive(answer, 0) == []
 
 
+def test_filters_that_another_process_has_told() -> None:
+    """The first wish is sent whatever it is, an empty one as well: the peer may have another."""
+    its = End()
+    for wish in (IPV4, Filters()):
+        its.exchange = Exchange(its._apply, BOTH)
+        ours = End()
+        ours.exchange = Exchange(ours._apply, told=True)
+        assert ours.exchange.told
+        ours.exchange.want(wish, 0)
+        assert talk(ours, its, 0) == 4
+        assert its.exchange.theirs == wish
+        assert ours.exchange.told == bool(wish)
+
+
 def test_a_late_response_ends_in_the_truth() -> None:
     """A response to an earlier message seems to answer one that is lost: it is sent again."""
     ours, its = End(), End()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from select import select
 from typing import Any
 
 import pytest
@@ -15,6 +17,9 @@ from test_link_command import INNER, Running, run
 from tunnelled import OUTER, cable, transfer
 
 IPV6 = ("2001:db8::1", "2001:db8::2")
+DATA = bytes(60_000)
+TC = shutil.which("tc") or "/sbin/tc"
+SHAPE = "root tbf rate 1mbit burst 4kb latency 400ms"
 NOISE = 400
 """Datagrams; not more than the queue of a device takes at once."""
 
@@ -27,13 +32,21 @@ def started(cli: Command, peer: Namespace) -> Iterator[ExitStack]:
         yield stack
 
 
+OVER_UDP = (f"{OUTER[1]}:7777/udp", "*:7777/udp")
+
+
 def linked(
-    stack: ExitStack, cli: Command, peer: Namespace, *options: str, its: tuple[str, ...] = ()
+    stack: ExitStack,
+    cli: Command,
+    peer: Namespace,
+    *options: str,
+    its: tuple[str, ...] = (),
+    over: tuple[str, str] = OVER_UDP,
 ) -> tuple[Running, Running]:
     """Two ends of a link, each with an IPv4 address."""
-    far = run(stack, peer, "link1", "*:7777/udp", "--tap", *its)
+    far = run(stack, peer, "link1", over[1], "--tap", *its)
     far.says("-> ready")
-    near = run(stack, cli.namespace, "link0", f"{OUTER[1]}:7777/udp", "--tap", *options)
+    near = run(stack, cli.namespace, "link0", over[0], "--tap", *options)
     for link in (near, far):
         link.says("lcp -> open")
     cli.namespace.ip(f"addr add {INNER[0]}/24 dev link0")
@@ -52,11 +65,16 @@ def types(lists: dict[str, Any]) -> list[str]:
     return [one["first"] for one in lists["types"]]
 
 
-def dropped(namespace: Namespace, name: str) -> int:
-    """The frames that the kernel has dropped on their way out of a device."""
+def statistics(namespace: Namespace, name: str) -> list[str]:
+    """The counters of a device (proc_net(5))."""
     with namespace, open("/proc/thread-self/net/dev", encoding="ascii") as lines:
         (line,) = (one for one in lines if one.strip().startswith(f"{name}:"))
-    return int(line.split()[12])
+    return line.partition(":")[2].split()
+
+
+def dropped(namespace: Namespace, name: str) -> int:
+    """The frames that the kernel has dropped on their way out of a device."""
+    return int(statistics(namespace, name)[11])
 
 
 def noise(namespace: Namespace, address: str, device: str, mac: str) -> None:
@@ -69,9 +87,7 @@ def noise(namespace: Namespace, address: str, device: str, mac: str) -> None:
 
 def arrived(namespace: Namespace, name: str) -> int:
     """The packets that a device has received."""
-    with namespace, open("/proc/thread-self/net/dev", encoding="ascii") as lines:
-        (line,) = (one for one in lines if one.strip().startswith(f"{name}:"))
-    return int(line.split()[2])
+    return int(statistics(namespace, name)[1])
 
 
 def ready_for_ipv6(cli: Command, peer: Namespace) -> str:
@@ -201,3 +217,60 @@ def test_wrong_words(cli: Command) -> None:
         done = cli.run(*words)
         assert (done.returncode, done.stdout) == (status, ""), words
         assert why in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("filtered", [True, False], ids=["filters", "none"])
+def test_a_narrow_line_carries_what_is_wanted(
+    cli: Command, peer: Namespace, started: ExitStack, filtered: bool
+) -> None:
+    """D-3: over a line of 1 Mbit/s, with twice as much noise of IPv6 as there is of an IPv4
+    transfer, most of what the line carries is payload of the transfer only where the far end
+    filters; the bench has the rates. A loaded machine makes TCP repeat some of it."""
+    for namespace, device in ((cli.namespace, "eth9"), (peer, "p9")):
+        namespace.ip(f"link set {device} addrgenmode none")
+    its = ("--filter",) if filtered else ()
+    linked(started, cli, peer, its=its, over=("link:eth9", "link:p9"))
+    until(lambda: bool(seen(cli)["filter"]["types"]) == filtered)
+    mac = ready_for_ipv6(cli, peer)
+    cli.namespace.ip(f"neigh replace {IPV6[1]} lladdr {mac} dev link0 nud permanent")
+    cli.namespace.run([TC, *f"qdisc add dev eth9 {SHAPE}".split()])
+    carried, lost = octets(peer, "p9"), dropped(cli.namespace, "link0")
+    sent = noisy_transfer(cli.namespace, peer)
+    carried = octets(peer, "p9") - carried
+    assert (len(DATA) / carried >= 0.6) == filtered, carried
+    assert (dropped(cli.namespace, "link0") - lost >= sent) == filtered
+
+
+def octets(namespace: Namespace, name: str) -> int:
+    """The octets that a device has received."""
+    return int(statistics(namespace, name)[0])
+
+
+def noisy_transfer(here: Namespace, there: Namespace) -> int:
+    """Send DATA by TCP, in turns with datagrams of IPv6 of twice the size, and wait until it has
+    come; the number of the datagrams. Their pace is that of TCP: what the line takes."""
+    count = 0
+    with ExitStack() as stack:
+        with there:
+            server = stack.enter_context(socket.create_server((INNER[1], 0)))
+        with here:
+            noisy = stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+            giving = stack.enter_context(socket.socket())
+        giving.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        giving.setblocking(False)
+        giving.connect_ex(server.getsockname())
+        taking = stack.enter_context(server.accept()[0])
+        taking.setblocking(False)
+        left, got = memoryview(DATA), b""
+        while len(got) < len(DATA):
+            select([taking], [giving] if left else [], [], 30)
+            with suppress(BlockingIOError):
+                got += taking.recv(1 << 16)
+            with suppress(BlockingIOError):
+                size = giving.send(left[:4000])
+                left = left[size:]
+                for _ in range(0, 2 * size, 1000):
+                    noisy.sendto(bytes(1000), (IPV6[1], 9))
+                    count += 1
+    assert got == DATA
+    return count

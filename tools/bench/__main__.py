@@ -39,6 +39,7 @@ PARTS = {
     "tunnels": "Tunnels",
     "bundles": "Bundles",
     "cluster": "Floating addresses",
+    "narrow": "A narrow link with filters",
 }
 """The modules, in the order of the page, and the headings of their sections."""
 
