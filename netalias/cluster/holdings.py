@@ -60,7 +60,7 @@ MOST = OPERATIONS - 1
 
 
 class State:
-    """What becomes of one address, ``since`` a time; ``order`` is the number of the last order."""
+    """The state of one address, ``since`` a time; ``order`` is the number of the last order."""
 
     __slots__ = ("name", "order", "since")
 
