@@ -105,6 +105,7 @@ def test_a_port_that_is_cut(segment: Segment) -> None:
     verdict = observed.verdict()
     assert {gap.address for gap in verdict.gaps if gap.seconds > 0.08} == set(ADDRESSES)
     assert (verdict.proven, verdict.moves, verdict.silent) == (True, 0, [])
+    assert observed.noise < min(gap.seconds for gap in verdict.gaps if gap.seconds > 0.08)
 
 
 def test_connections_follow_the_announcement(segment: Segment) -> None:

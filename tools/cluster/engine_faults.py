@@ -38,12 +38,12 @@ def _member(scene: Scene, *, leads: bool) -> Host:
 
 
 def _member_killed(leads: bool) -> Callable[[Scene], None]:
-    """kill -9 of a member, which is started again after two lifetimes."""
+    """kill -9 of a member, which is started again after 2 x ttl."""
 
     def does(scene: Scene) -> None:
         host = _member(scene, leads=leads)
         scene.members.kill(host)
-        time.sleep(2 * scene.holders.lifetime)
+        time.sleep(2 * scene.holders.ttl)
         scene.members.start(host)
         scene.members.wait()
         shared(scene)
@@ -52,12 +52,12 @@ def _member_killed(leads: bool) -> Callable[[Scene], None]:
 
 
 def _member_cut(leads: bool) -> Callable[[Scene], None]:
-    """A member hears nobody for two lifetimes, neither the others nor a host."""
+    """For 2 x ttl a member hears nobody, neither the others nor a host."""
 
     def does(scene: Scene) -> None:
         host = _member(scene, leads=leads)
         scene.segment.cut(host, MANAGEMENT)
-        time.sleep(2 * scene.holders.lifetime)
+        time.sleep(2 * scene.holders.ttl)
         scene.segment.join(host, MANAGEMENT)
         scene.members.wait()
         shared(scene)
@@ -85,7 +85,7 @@ def _brief(scene: Scene) -> float:
 
 
 def _long(scene: Scene) -> float:
-    return 2 * scene.holders.lifetime
+    return 2 * scene.holders.ttl
 
 
 def _silent_meanwhile(scene: Scene) -> float:
@@ -107,7 +107,7 @@ def _half_frozen(scene: Scene, *, watcher: bool) -> None:
     """SIGSTOP of the watcher or of the agent, while the other one is well."""
     first = scene.hosts[0]
     netalias(scene).freeze(first, watcher=watcher, agent=not watcher)
-    time.sleep(2 * scene.holders.lifetime)
+    time.sleep(2 * scene.holders.ttl)
     taken_over(scene)
     scene.holders.thaw(first)
     shared(scene)
@@ -117,7 +117,7 @@ def _stepped(scene: Scene) -> None:
     """The clock of the last host jumps ahead, and back beyond the right time."""
     for step in (STEP, -STEP, 0):
         netalias(scene).step(scene.hosts[-1], step)
-        time.sleep(scene.holders.lifetime)
+        time.sleep(scene.holders.ttl)
     shared(scene)
 
 

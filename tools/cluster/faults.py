@@ -12,7 +12,7 @@ from segment import MANAGEMENT, SEGMENT
 PLANNED = 0.3
 """Seconds without an answer at a move that is planned, at most."""
 NOTHING = 0.1
-"""The same where no address moves: what a loaded machine costs."""
+"""The same where no address moves."""
 QUIET = 2.0
 """Seconds that are recorded before a fault, and after it."""
 
@@ -39,7 +39,9 @@ def carry_out(scene: Scene, fault: Fault) -> Outcome:
     except Late as late:
         problem = str(late)
     time.sleep(QUIET)
-    outcome = Outcome(fault.title, *observed.end(), fault.stated(scene), scene.removed)
+    frames, connections = observed.end()
+    stated, noise = fault.stated(scene), observed.noise
+    outcome = Outcome(fault.title, frames, connections, stated, scene.removed, noise)
     outcome.problem = problem
     fault.undoes(scene)
     return outcome
@@ -67,7 +69,7 @@ def _stopped(scene: Scene) -> None:
 def _frozen(scene: Scene) -> None:
     first = scene.hosts[0]
     scene.holders.freeze(first)
-    time.sleep(2 * scene.holders.lifetime)
+    time.sleep(2 * scene.holders.ttl)
     taken_over(scene)
     scene.holders.thaw(first)
     scene.until(scene.even, "it has its share again")
@@ -87,11 +89,11 @@ def shared(scene: Scene) -> None:
 
 
 def cut(device: str) -> Callable[[Scene], None]:
-    """The first host is cut from a network, for three lifetimes."""
+    """The first host is cut from a network, for 3 x ttl."""
 
     def does(scene: Scene) -> None:
         scene.segment.cut(scene.hosts[0], device)
-        time.sleep(3 * scene.holders.lifetime)
+        time.sleep(3 * scene.holders.ttl)
         if device == MANAGEMENT:
             taken_over(scene)
         scene.segment.join(scene.hosts[0], device)
@@ -124,7 +126,7 @@ def undisturbed(scene: Scene) -> float:
 
 def _cut_off(scene: Scene) -> float:
     """The segment is away for as long as it was cut, and every host there has its own addresses."""
-    return 3 * scene.holders.lifetime + 1
+    return 3 * scene.holders.ttl + 1
 
 
 HOLDERS: Sequence[Fault] = (

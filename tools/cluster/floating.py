@@ -43,7 +43,7 @@ class Netalias:
     ) -> None:
         self._segment = segment
         self._endpoints = endpoints
-        self._ttl = ttl
+        self.ttl = float(ttl)
         self._running: dict[str, subprocess.Popen[str]] = {}
         self.lifetime = ttl + fence.wait(ttl)
         for host in segment.hosts:
@@ -53,7 +53,7 @@ class Netalias:
 
     def declare(self, host: Host, addresses: Sequence[str]) -> None:
         """Write the file of a host; a watcher reads it again by itself."""
-        text = lines(host, self._endpoints, addresses, self._ttl)
+        text = lines(host, self._endpoints, addresses, int(self.ttl))
         draft = self._file(host).with_suffix(".new")
         draft.write_text(text, encoding="ascii")
         draft.rename(self._file(host))

@@ -44,7 +44,7 @@ def configuration(host: int, hosts: int, addresses: Sequence[str]) -> str:
 class Keepalived:
     """One on each host. The first process supervises a second one, which does VRRP."""
 
-    lifetime = float(ADVERT * (MISSED + 1))
+    ttl = lifetime = float(ADVERT * (MISSED + 1))
     """Seconds until another one is master: the skew is less than another advertisement."""
 
     def __init__(self, segment: Segment, words: Sequence[str], addresses: Sequence[str]) -> None:

@@ -27,6 +27,8 @@ class Late(Exception):
 class Holders(Protocol):
     """The programs that hold addresses, one on each host."""
 
+    ttl: float
+    """Seconds for which an address stands without a proof, or a sign of life."""
     lifetime: float
     """Seconds after which an address of a dead holder may be taken, from its last sign of life."""
 
@@ -121,7 +123,8 @@ class Scene:
 class Outcome:
     """A fault's name, both verdicts, and the longest time without an answer that is stated.
 
-    Addresses that were *removed* shall be silent in the end, and all others shall not.
+    Addresses that were *removed* shall be silent in the end, and all others shall not. *noise* is
+    the silence that the stage has made itself.
     """
 
     def __init__(
@@ -131,12 +134,14 @@ class Outcome:
         connections: Verdict,
         limit: float,
         removed: Set[str] = frozenset(),
+        noise: float = 0.0,
     ) -> None:
         self.title = title
         self.frames = frames
         self.connections = connections
         self.limit = limit
         self.removed = removed
+        self.noise = noise
         self.problem = ""
 
     @property
@@ -157,4 +162,4 @@ class Outcome:
     def good(self) -> bool:
         """Whether everything is as it is stated."""
         fine = self.frames.proven and set(self.frames.silent) == self.removed
-        return fine and not self.problem and max(self.longest) <= self.limit
+        return fine and not self.problem and max(self.longest) <= self.limit + self.noise

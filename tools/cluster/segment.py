@@ -196,7 +196,9 @@ class Recording:
 class Observed:
     """A recording of the segment by both observers: begun at once, judged when it is ended.
 
-    All addresses are asked for by ARP, the first *connected* ones by TCP too.
+    All addresses are asked for by ARP, *connected* ones of them by TCP too. So are the hosts' own
+    addresses, by which the stage itself is judged: ``noise`` is the longest time, in seconds, for
+    which none of them was there.
     """
 
     def __init__(
@@ -209,7 +211,11 @@ class Observed:
         self._segment = segment
         self._files = segment.folder / "arp", segment.folder / "tcp"
         asker = [str(HERE / "asker.py"), str(self._files[0]), SEGMENT, str(period)]
-        self._arp = Recording(segment, segment.observer(ASKER), addresses, asker)
+        self._own = [host.address(SEGMENT) for host in segment.hosts]
+        self.noise = 0.0
+        self._floats = list(addresses)
+        every = [*addresses, *self._own]
+        self._arp = Recording(segment, segment.observer(ASKER), every, asker)
         self._tcp: Recording | None = None
         if connected:
             segment.respond()
@@ -232,11 +238,25 @@ class Observed:
             tcp = _judged(self._tcp.addresses, connector.read(self._files[1]))
         self._arp.end()
         trace = asker.read(self._files[0].read_bytes())
-        return _judged(self._arp.addresses, trace), tcp
+        own = _judged(self._own, _of(trace, self._own))
+        self.noise = min(
+            max((gap.seconds for gap in own.gaps if gap.address == one), default=0.0)
+            for one in self._own
+        )
+        return _judged(self._floats, _of(trace, self._floats)), tcp
 
     def verdict(self) -> Verdict:
         """The verdict on the frames."""
         return self.end()[0]
+
+
+def _of(trace: asker.Trace, addresses: Sequence[str]) -> asker.Trace:
+    """The part of a trace that is about these addresses."""
+    wanted = set(addresses)
+    return trace._replace(
+        answers=[one for one in trace.answers if one.address in wanted],
+        claims=[one for one in trace.claims if one.address in wanted],
+    )
 
 
 def _judged(addresses: Sequence[str], trace: asker.Trace) -> Verdict:

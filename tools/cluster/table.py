@@ -9,7 +9,8 @@ from scene import Outcome, Scene
 
 PAGE = Path(__file__).parents[2] / "docs" / "cluster-faults.md"
 HEAD = (
-    "fault", "two holders", "silent: ARP", "TCP", "stated", "announced", "in a second", "verdict",
+    "fault", "two holders", "silent: ARP", "TCP", "stage", "stated", "announced", "in a second",
+    "verdict",
 )  # fmt: skip
 SHOWN = 5
 """Findings of a kind that are printed."""
@@ -21,7 +22,7 @@ def cells(one: Outcome) -> list[str]:
     return [
         one.title,
         f"{doubled} for {one.doubled:.2f} s" if doubled else "none",
-        *(f"{value:.2f} s" for value in (*one.longest, one.limit)),
+        *(f"{value:.2f} s" for value in (*one.longest, one.noise, one.limit)),
         str(one.frames.claims),
         str(one.frames.storm),
         "as stated" if one.good else "**missed**",
@@ -46,7 +47,11 @@ def evidence(scene: Scene, one: Outcome) -> Iterator[str]:
         lasting = double.end - double.begin
         yield f"  {double.address}: {holders} at {double.begin:.4f}, for {lasting:.4f} s"
     gaps = sorted(one.frames.gaps, key=lambda gap: -gap.seconds)
-    late = [gap for gap in gaps if gap.address not in one.removed and gap.seconds > one.limit]
+    late = [
+        gap
+        for gap in gaps
+        if gap.address not in one.removed and gap.seconds > one.limit + one.noise
+    ]
     for gap in late[:SHOWN]:
         before, after = scene.segment.holder(gap.before), scene.segment.holder(gap.after)
         yield f"  {gap.address}: silent {gap.seconds:.2f} s from {gap.begin:.4f}, {before}>{after}"
