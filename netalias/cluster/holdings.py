@@ -202,7 +202,7 @@ class Holdings:
     # Orders.
 
     def _follow_registration(self) -> None:
-        """What was held by a registration that has ended is not prolonged by the next one: its key
+        """End what a registration held: it is not prolonged by the next one. Its key
         names the former, and whoever saw that go may wait for it already."""
         if self._registration == self._membership.created:
             return

@@ -47,7 +47,7 @@ class SeenOwner:
 
 
 class View:
-    """What stands below a prefix. ``revision`` is 0 before the first reading; ``gone`` has the time
+    """The entries below a prefix. ``revision`` is 0 before the first reading; ``gone`` has the time
     at which each registration was seen to have gone; ``told`` are the keys that are unreadable.
 
     *now* is read **after** the answer has come: that time counts for ``gone``.

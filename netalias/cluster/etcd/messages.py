@@ -134,6 +134,7 @@ class Authenticate:
         self._fields = {"name": name, "password": password}
 
     def body(self) -> bytes:
+        """The request as JSON."""
         return _encoded(self._fields)
 
     def take(self, fields: dict[str, Any]) -> str:
