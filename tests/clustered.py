@@ -81,6 +81,7 @@ class Host:
         self.agent_stopped = self.watch_stopped = False
         self.watched: set[Key] = set()
         self.until = 0.0
+        self.ttl = cluster.ttl
         self.done = 0
         self.orders: deque[str] = deque()
         self.reports: deque[str] = deque()
@@ -113,7 +114,7 @@ class Host:
         self.reports.clear()
         self.watched.clear()
         self.done = 0
-        settings = Settings(self.name, 100, self.cluster.ttl)
+        settings = Settings(self.name, 100, self.ttl)
         tokens = tuple(self.tokens)
         self.agent = Agent(settings, PREFIX, self._token, lambda: self.cluster.now, tokens)
         if self.kernel.ends:

@@ -354,7 +354,7 @@ class Holdings:
         if self._view.alive(owner):
             return NEVER
         gone = self._view.gone.get((owner.node, owner.registration), NEVER)
-        return gone + fence.wait(self._ttl)
+        return gone + fence.wait(max(self._ttl, owner.ttl))
 
     def _claimable(self, key: Key) -> bool:
         """Whether an address stands here by a former registration that nobody has followed."""
@@ -400,8 +400,13 @@ class Holdings:
         self._change(owners, [self._membership.condition], now, then)
 
     def _owned(self, key: Key, *, held: bool) -> Owner:
-        """The owner that the key of an address is to name."""
-        return Owner(self._node, self._membership.created, held=held, since=int(self._epoch()))
+        """The owner that the key of an address is to name. What stands here by a longer lifetime
+        than the present one may go on standing so."""
+        former, ttl = self._owner(key), self._ttl
+        if former is not None and former.held and former.node == self._node:
+            ttl = max(ttl, former.ttl)
+        since = int(self._epoch())
+        return Owner(self._node, self._membership.created, ttl=ttl, held=held, since=since)
 
     def _change(
         self,

@@ -36,6 +36,7 @@ SPANS_MAX = 10_000
 WEIGHT = 100
 WEIGHT_MAX = 10_000
 NUMBER_MAX = 1 << 63
+TTL_MAX = 3600
 
 
 class Keys:
@@ -120,11 +121,15 @@ class Host(Value):
 
 class Owner(Value):
     """The host that has an address: *node* and its *registration*. One that is not *held* is free:
-    the node had it last. *since* counts seconds of the epoch, for people."""
+    the node had it last. *ttl*: the seconds for which it may stand there after a proof. *since*
+    counts seconds of the epoch, for people."""
 
-    __slots__ = ("held", "node", "registration", "since")
+    __slots__ = ("held", "node", "registration", "since", "ttl")
 
-    def __init__(self, node: str, registration: int, *, held: bool, since: int = 0) -> None:
+    def __init__(
+        self, node: str, registration: int, *, ttl: int, held: bool, since: int = 0
+    ) -> None:
+        self.ttl = ttl
         self.node = node
         self.registration = registration
         self.held = held
@@ -133,7 +138,7 @@ class Owner(Value):
     def value(self) -> bytes:
         """Its value in the store."""
         fields = {"node": self.node, "registration": self.registration, "held": self.held}
-        return _value(fields | {"since": self.since})
+        return _value(fields | {"ttl": self.ttl, "since": self.since})
 
 
 def node_value(node: str) -> bytes:
@@ -157,12 +162,13 @@ def read_owner(value: bytes) -> Owner | None:
     """The owner of a value; None if it is unreadable."""
     found = _fields(value)
     node, registration, held = found.get("node"), found.get("registration"), found.get("held")
-    since = found.get("since", 0)
+    ttl, since = found.get("ttl"), found.get("since", 0)
     if not (is_name(node) and _within(registration, NUMBER_MAX) and isinstance(held, bool)):
         return None
-    return Owner(
-        str(node), registration or 0, held=held, since=since if _within(since, NUMBER_MAX) else 0
-    )
+    if not _within(ttl, TTL_MAX):
+        return None
+    said = since if _within(since, NUMBER_MAX) else 0
+    return Owner(str(node), registration or 0, ttl=ttl or 0, held=held, since=said)
 
 
 def read_node(value: bytes) -> str:

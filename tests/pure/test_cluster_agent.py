@@ -44,6 +44,34 @@ def test_the_others_take_over_from_a_host_that_was_killed() -> None:
     assert fence.wait(5) < passed <= 5 + 0.5 + fence.wait(5) + 1
 
 
+def test_a_host_with_a_longer_lifetime_is_waited_for_as_long() -> None:
+    """Lifetimes are told in the keys of owners: it is not his own that a taker waits for."""
+    found = Cluster("abc", {"web": spread(1, 12)})
+    found.hosts["a"].ttl = 20
+    found.start()
+    found.run(10.0, found.whole)
+    found.run(5.0)
+    found.hosts["a"].kill()
+    passed = found.run(20.0, lambda: not found.spread()["a"])
+    passed += found.run(60.0, found.whole)
+    assert passed > fence.wait(20)
+
+
+def test_a_shorter_lifetime_counts_from_the_next_owner_on() -> None:
+    """What stands by a longer one may do so, even if the host is killed soon after."""
+    found = Cluster("a", {"web": spread(1, 2)})
+    host = found.hosts["a"]
+    host.ttl = 20
+    found.start()
+    found.run(10.0, found.whole)
+    host.kill()
+    host.ttl = 5
+    host.start()
+    found.run(10.0)
+    owners = host.agent.view.owners.values()
+    assert {one.owner.ttl for one in owners if one.owner is not None} == {20}
+
+
 def test_a_host_that_ends_hands_over_at_once() -> None:
     """A release that stands in the store replaces the fence, and the question on the link."""
     found = cluster()

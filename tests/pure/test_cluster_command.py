@@ -51,7 +51,7 @@ class Store:
             (3, "n2", 1, False),
             (4, "n3", 1, True),
         ):
-            owner = Owner(node, registration, held=held, since=1700000000)
+            owner = Owner(node, registration, ttl=10, held=held, since=1700000000)
             self.put(KEYS.owner(("web", f"10.0.0.{last}")), owner.value())
 
     def connect(self, line: Cluster) -> MemoryEngine:
@@ -233,8 +233,8 @@ def test_events_as_lines_and_objects() -> None:
         Put(KEYS.host("n3"), host.value()),
         Put(KEYS.host("n3"), Host("i3", 5, {"web": WEB}).value()),
         Put(KEYS.drain("n3"), b"{}"),
-        Put(KEYS.owner(("web", "10.0.0.3")), Owner("n3", 9, held=True).value()),
-        Put(KEYS.owner(("web", "10.0.0.3")), Owner("n3", 9, held=False).value()),
+        Put(KEYS.owner(("web", "10.0.0.3")), Owner("n3", 9, ttl=10, held=True).value()),
+        Put(KEYS.owner(("web", "10.0.0.3")), Owner("n3", 9, ttl=10, held=False).value()),
         Put(KEYS.pin(("web", "10.0.0.3")), node_value("n1")),
         Delete(KEYS.pin(("web", "10.0.0.3"))),
         Put(f"{KEYS.all}other", b""),

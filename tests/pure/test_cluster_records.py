@@ -38,15 +38,15 @@ def test_values() -> None:
     """What is written is read back."""
     host = Host("i1", 7, {"web": SPREAD}, "0.5.0")
     assert records.read_host(host.value()) == host
-    owner = Owner("a", 17, held=True, since=17)
+    owner = Owner("a", 17, ttl=10, held=True, since=17)
     assert records.read_owner(owner.value()) == owner
     assert records.read_node(records.node_value("b")) == "b"
 
 
 def test_fields_that_a_later_release_has_are_left_alone() -> None:
     """They are no reason not to read the others."""
-    later = json.loads(Owner("a", 4, held=False).value()) | {"colour": [1]}
-    assert records.read_owner(json.dumps(later).encode()) == Owner("a", 4, held=False)
+    later = json.loads(Owner("a", 4, ttl=10, held=False).value()) | {"colour": [1]}
+    assert records.read_owner(json.dumps(later).encode()) == Owner("a", 4, ttl=10, held=False)
 
 
 NOTHING = [
@@ -57,10 +57,15 @@ NO_HOSTS = [
     b'{"instance":"i","pools":[]}',
 ]  # fmt: skip
 NO_OWNERS = [
-    b'{"node":"a","registration":1,"held":1}', b'{"node":"../a","registration":1,"held":true}',
-    b'{"node":"a","registration":"1","held":true}', b'{"node":[],"registration":1,"held":true}',
-    b'{"node":"a","registration":-1,"held":true}', b'{"node":"a","held":true}',
-]  # fmt: skip
+    b'{"node":"a","registration":1,"held":1,"ttl":9}',
+    b'{"node":"../a","registration":1,"held":true,"ttl":9}',
+    b'{"node":"a","registration":"1","held":true,"ttl":9}',
+    b'{"node":[],"registration":1,"held":true,"ttl":9}',
+    b'{"node":"a","registration":-1,"held":true,"ttl":9}',
+    b'{"node":"a","held":true,"ttl":9}',
+    b'{"node":"a","registration":1,"held":true}',
+    b'{"node":"a","registration":1,"held":true,"ttl":-1}',
+]
 
 
 def test_unreadable_values_are_none() -> None:
