@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 
 PAGE = 2000
-"""Entries in one answer: the gateway takes 4 MiB from its own etcd."""
+"""Entries in one answer, which is parsed at once: nothing else is done meanwhile."""
 WORDS_MAX = 200
 """Bytes of a text in the place of an answer that are shown."""
 REVISION_MAX = (1 << 63) - 1
