@@ -127,6 +127,16 @@ def test_pages() -> None:
     assert found == Snapshot(7, [Entry("/n/a", b"1", 2, 3), Entry("/n/b", b"1", 2, 3)])
 
 
+def test_pages_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they hold together is bounded."""
+    monkeypatch.setattr(messages, "SNAPSHOT_MAX", 9)
+    call = messages.call(Read("/n/"))
+    page = {"header": HEADER, "kvs": [{"key": "L24vYQ==", "value": "MQ=="}], "more": True}
+    assert call.take(page) is None
+    with pytest.raises(Malformed):
+        call.take(page)
+
+
 def test_events() -> None:
     """A PUT has no type, a DELETE only a key and its revision."""
     put = {"kv": {"key": "YQ==", "value": "MQ==", "create_revision": "2", "mod_revision": "3"}}
@@ -151,6 +161,7 @@ def test_events() -> None:
         ({"result": {"canceled": True, "cancel_reason": "etcdserver: no leader"}}, Unreachable),
         ({"error": {"grpc_code": 14, "http_code": 503, "message": "closing"}}, Unreachable),
         ({"error": {"grpc_code": 7, "message": "permission denied"}}, Refused),
+        ({"error": {"code": 7, "message": "etcdserver: permission denied"}}, Refused),
     ],
 )
 def test_the_end_of_a_watch(line: dict[str, object], result: type | None) -> None:

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 PAGE = 2000
 """Entries in one answer, which is parsed at once: nothing else is done meanwhile."""
+SNAPSHOT_MAX = 64 << 20
+"""Bytes of keys and values of a Snapshot; 10 000 addresses have some 3 MB."""
 WORDS_MAX = 200
 """Bytes of a text in the place of an answer that are shown."""
 REVISION_MAX = (1 << 63) - 1
@@ -217,6 +219,7 @@ class _Pages:
         self._fields.pop("revision", None)
         self._fields["key"] = _base64(self._first)
         self._revision = 0
+        self._room = SNAPSHOT_MAX
         self._found: list[Entry] = []
 
     def body(self) -> bytes:
@@ -226,6 +229,9 @@ class _Pages:
         self._revision = self._revision or _revision(fields)
         page = [_entry(_object(one)) for one in _list(fields, "kvs")]
         self._found += page
+        self._room -= sum(len(one.key) + len(one.value) for one in page)
+        if self._room < 0:
+            raise Malformed(f"more than {SNAPSHOT_MAX} bytes of entries")
         if not (fields.get("more") and page):
             return Snapshot(self._revision, self._found)
         self._fields["key"] = _base64(_bytes(page[-1].key) + b"\0")
@@ -264,7 +270,8 @@ def watched(line: bytes, since: int) -> Events | StoreError | None:
     fields = parsed(line)
     if "error" in fields:
         failed = _object(fields["error"])
-        return error(failed.get("grpc_code"), str(failed.get("message")))
+        code = failed.get("grpc_code", failed.get("code"))  # of etcd 3.4 and 3.5, of 3.6
+        return error(code, str(failed.get("message")))
     result = _object(fields.get("result"))
     if result.get("canceled"):
         if compacted := _integer(result, "compact_revision"):
