@@ -156,15 +156,25 @@ class Stage:
             member.close()
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
+def staged(count: int) -> Iterator[Stage]:
     namespace = Namespace()
     namespace.ip("link set lo up")
     with namespace:
-        stage = Stage()
+        stage = Stage(count)
         yield stage
         stage.close()
     namespace.close()
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    yield from staged(2)
+
+
+@pytest.fixture
+def alone() -> Iterator[Stage]:
+    """With a single member."""
+    yield from staged(1)
 
 
 def test_one_connection_for_all(stage: Stage) -> None:
@@ -404,6 +414,18 @@ def test_a_watch_goes_with_the_member(stage: Stage) -> None:
     stage.now += 1.0
     stage.result()
     opened(stage, 1)
+    assert ended(connection)
+
+
+def test_a_watch_of_an_only_member(alone: Stage) -> None:
+    """When a request there fails, it is opened anew: TCP may have lost its way for long."""
+    alone.send(Follow("", 3))
+    connection = opened(alone)
+    alone.send(MINE, 1.0)
+    alone.request(0)
+    alone.now += 1.0
+    assert isinstance(alone.result(), Unreachable)
+    opened(alone)
     assert ended(connection)
 
 

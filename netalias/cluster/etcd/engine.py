@@ -389,7 +389,7 @@ class EtcdEngine:
     ) -> None:
         """Try again, at another member, or give up."""
         self._trouble = f"{self._members[place].text}: {words}"
-        if place == self._place and len(self._members) > 1:
+        if place == self._place:
             self._leave(place, now)
         owner.tries += 1
         owner.before = now if owner.tries % len(self._members) else now + RETRY
@@ -402,15 +402,19 @@ class EtcdEngine:
             self._queue.append(owner)
 
     def _leave(self, place: int, now: float) -> None:
-        """Ask the next member from now on; nothing is followed at this one any more."""
+        """Ask the next member from now on; nothing is followed at this one any more. An only member
+        gets new connections: the path to it may have failed, and TCP waits ever longer then."""
         self._place = (place + 1) % len(self._members)
         for link in list(self._links.values()):
-            if link.place == place and not isinstance(link.owner, Task):
-                owner = link.owner
-                self._drop(link)
-                if owner is not None:
-                    owner.reopen(now)
-                    self._queue.append(owner)
+            owner = link.owner
+            if link.place != place or isinstance(owner, Task):
+                continue
+            if owner is not None and not owner.created and place == self._place:
+                continue  # that one is new
+            self._drop(link)
+            if owner is not None:
+                owner.reopen(now)
+                self._queue.append(owner)
 
     def _release(self, link: Link) -> None:
         """A connection is free, or of no further use."""
