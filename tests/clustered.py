@@ -65,13 +65,19 @@ class Kernel:
 
 class Host:
     """A host: its kernel, and the processes on it. ``rate`` is the speed of its clock, which shows
-    *base* at the true time 0."""
+    *base* at the true time 0; ``node`` is its name in the cluster, if that is another."""
 
     def __init__(
-        self, cluster: Cluster, name: str, rate: float = 1.0, base: float = 1000.0
+        self,
+        cluster: Cluster,
+        name: str,
+        rate: float = 1.0,
+        base: float = 1000.0,
+        node: str = "",
     ) -> None:
         self.cluster = cluster
         self.name = name
+        self.node = node or name
         self.rate = rate
         self.base = base
         self.kernel = Kernel(cluster.late)
@@ -86,6 +92,7 @@ class Host:
         self.orders: deque[str] = deque()
         self.reports: deque[str] = deque()
         self.notes: list[str] = []
+        self.ordered: list[Message] = []
         self.engine: MemoryEngine | None = None
         self.numbers: dict[int, Asked] = {}
 
@@ -114,7 +121,7 @@ class Host:
         self.reports.clear()
         self.watched.clear()
         self.done = 0
-        settings = Settings(self.name, 100, self.ttl)
+        settings = Settings(self.node, 100, self.ttl)
         tokens = tuple(self.tokens)
         self.agent = Agent(settings, PREFIX, self._token, lambda: self.cluster.now, tokens)
         if self.kernel.ends:
@@ -184,6 +191,7 @@ class Host:
             timeout = FOLLOWING if asked.timeout is None else asked.timeout
             self.numbers[engine.send(asked.request, self.cluster.now, timeout)] = asked
         self.orders.extend(one.line() for one in outbox.messages)
+        self.ordered += outbox.messages
         self.notes += [text for _, text in outbox.notes]
         for waiting in (outbox.cancelled, outbox.requests, outbox.messages, outbox.notes):
             waiting.clear()

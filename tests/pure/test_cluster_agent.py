@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from clustered import Cluster, spread
+from clustered import Cluster, Host, spread
 
 from netalias.cluster import fence
+from netalias.cluster.orders import Gone, Release, Take
+from netalias.cluster.records import Keys, node_value
+from netalias.cluster.store import Change, Delete, Put
+
+KEYS = Keys("/netalias")
+FIRST = ("web", "10.0.0.1")
 
 
 def cluster(names: str = "abc", count: int = 12, **more: object) -> Cluster:
@@ -81,3 +87,214 @@ def test_a_host_that_ends_hands_over_at_once() -> None:
     assert found.hosts["a"].agent.ended
     found.run(1.0)
     assert sorted(found.hosts["b"].agent.view.hosts) == ["b", "c"]
+
+
+def put(found: Cluster, *operations: Put | Delete) -> None:
+    """Change the store by hand."""
+    found.store.catch_up()
+    found.store.execute(Change((), operations))
+
+
+def test_an_agent_that_was_killed_is_followed_by_one_that_goes_on() -> None:
+    """Nothing moves, and no address is away for a moment."""
+    found = cluster()
+    before = found.spread()
+    kept = dict.fromkeys(found.hosts["a"].kernel.ends)
+    found.hosts["a"].begin_agent()
+    for _ in range(300):
+        found.run(0.1)
+        assert found.hosts["a"].kernel.ends.keys() == kept.keys()
+    assert found.spread() == before
+
+
+def test_a_second_host_of_a_name_takes_nothing() -> None:
+    """It says so once, and takes its place when the first has gone."""
+    found = cluster("ab")
+    second = Host(found, "x", node="a")
+    second._token = lambda: f"x-{found.now}"  # type: ignore[method-assign]
+    found.hosts["x"] = second
+    second.start()
+    found.run(60.0)
+    assert found.spread() == {"a": 6, "b": 6, "x": 0}
+    text = "another host is in the cluster as a: nothing is taken until it goes"
+    assert second.notes == [text]
+    found.hosts["a"].kill()
+    found.run(60.0)
+    assert found.spread() == {"a": 0, "b": 6, "x": 6}
+
+
+def test_while_the_store_is_away_all_is_held_until_the_fence() -> None:
+    """Then it goes, nothing is taken, and all of it comes back with the store."""
+    found = cluster()
+    found.store.stop()
+    found.run(3.0)
+    assert found.whole()
+    found.run(5.0)
+    assert found.spread() == {"a": 0, "b": 0, "c": 0}
+    found.run(60.0)
+    assert found.spread() == {"a": 0, "b": 0, "c": 0}
+    found.store.start()
+    found.run(5.0)
+    assert found.spread() == {"a": 4, "b": 4, "c": 4}
+    said = [note for note in found.hosts["a"].notes if "store" in note or "answer" in note]
+    assert said == [
+        "no answer in time; what is held stands until its lifetime is over, nothing is taken",
+        "the store of the cluster answers",
+    ]
+
+
+def test_a_host_that_is_cut_off_ends_before_others_take_over() -> None:
+    """Its processes run, and cannot know. Afterwards it gets its share again."""
+    found = cluster()
+    engine = found.hosts["a"].engine
+    assert engine is not None
+    engine.cut = True
+    found.run(60.0, lambda: not found.spread()["a"])
+    found.run(60.0, found.whole)
+    assert found.spread() == {"a": 0, "b": 6, "c": 6}
+    engine.cut = False
+    found.run(60.0)
+    assert found.spread() == {"a": 4, "b": 4, "c": 4}
+    assert "a is out of the cluster: its key has gone" in found.hosts["a"].notes
+
+
+def test_a_drained_host_hands_over_and_gets_its_share_back() -> None:
+    """Each address is away for a moment only."""
+    found = cluster()
+    put(found, Put(KEYS.drain("a"), b"{}"))
+    found.run(5.0)
+    assert found.spread() == {"a": 0, "b": 6, "c": 6}
+    put(found, Delete(KEYS.drain("a")))
+    found.run(5.0)
+    assert found.spread() == {"a": 4, "b": 4, "c": 4}
+    assert found.whole()
+
+
+def test_an_address_that_is_pinned_moves() -> None:
+    """To the node that was said."""
+    found = cluster()
+    owner = found.owners(FIRST)[0]
+    other = "c" if owner != "c" else "a"
+    put(found, Put(KEYS.pin(FIRST), node_value(other)))
+    found.run(5.0)
+    assert found.owners(FIRST) == [other]
+
+
+def test_a_hold_down_is_waited_for() -> None:
+    """A host that joins gets its share when the addresses have stood long enough."""
+    found = Cluster("ab", {"web": spread(1, 4, hold_down=30)})
+    found.hosts["a"].start()
+    found.run(10.0)
+    found.hosts["b"].start()
+    found.run(15.0)
+    assert found.spread() == {"a": 4, "b": 0}
+    found.run(15.0)
+    assert found.spread() == {"a": 2, "b": 2}
+
+
+def test_hosts_whose_files_differ_share_what_they_have_in_common() -> None:
+    """Every other address goes to those who know it, and everybody says so."""
+    found = cluster("ab", 4)
+    found.hosts["b"].declare({"web": spread(1, 8)})
+    found.run(10.0)
+    assert found.spread() == {"a": 2, "b": 6}
+    assert "pool web is declared differently on b" in found.hosts["a"].notes
+    found.hosts["a"].declare({"web": spread(1, 8)})
+    found.run(10.0)
+    assert found.spread() == {"a": 4, "b": 4}
+
+
+def test_a_pool_that_shrinks_is_given_up() -> None:
+    """On all hosts."""
+    found = cluster("ab", 8)
+    for host in found.hosts.values():
+        host.declare({"web": spread(1, 4)})
+    found.run(5.0)
+    assert found.spread() == {"a": 2, "b": 2}
+    found.hosts["a"].declare({})
+    found.run(5.0)
+    assert found.spread() == {"a": 0, "b": 4}
+
+
+def test_a_suspended_host_gives_up_everything_at_once() -> None:
+    """It takes its share again once the keys are free."""
+    found = cluster()
+    host = found.hosts["a"]
+    host.ordered.clear()
+    host.agent.suspended(host.clock())
+    found.run(0.0)
+    assert host.ordered[0] == Release([*host.ordered[0].keys])
+    assert len(host.ordered[0].keys) == 4
+    found.run(5.0)
+    assert found.spread() == {"a": 4, "b": 4, "c": 4}
+
+
+def test_an_address_that_somebody_else_uses_is_not_taken() -> None:
+    """It is told, and taken when he has gone."""
+    found = Cluster("ab", {"web": spread(1, 2)})
+    found.foreign.add(FIRST)
+    found.start()
+    found.run(30.0)
+    assert found.owners(FIRST) == []
+    notes = [note for host in found.hosts.values() for note in host.notes]
+    assert "10.0.0.1 (web) is free in the cluster, but not on its link" in notes
+    found.foreign.clear()
+    found.run(15.0)
+    assert found.whole()
+
+
+def test_an_owner_that_somebody_overwrites_is_given_up() -> None:
+    """And taken again when that is deleted, but never while it is unreadable."""
+    found = cluster()
+    owner = found.hosts[found.owners(FIRST)[0]]
+    put(found, Put(KEYS.owner(FIRST), b"garbage"))
+    found.run(60.0)
+    assert found.owners(FIRST) == []
+    assert f"{KEYS.owner(FIRST)!r} in the store is unreadable" in owner.notes
+    put(found, Delete(KEYS.owner(FIRST)))
+    found.run(5.0)
+    assert found.whole()
+
+
+def test_a_report_that_crosses_an_order_is_not_its_answer() -> None:
+    """Gone counts the orders before it: one that was sent before the address was taken again says
+    nothing of it."""
+    found = cluster("a", 2)
+    host = found.hosts["a"]
+    state = host.agent.holdings.states[FIRST]
+    host.agent.hear(Gone(state.order - 1, [FIRST]), host.clock())
+    assert host.agent.holdings.states[FIRST] is state
+    host.agent.hear(Gone(state.order, [FIRST]), host.clock())
+    assert host.agent.holdings.states.get(FIRST) is not state
+
+
+def test_what_was_given_up_is_held_by_another_transaction_only() -> None:
+    """The one that frees it is lost, or late: until the key has changed nothing is made, though it
+    is still ours by that key, and placed here again."""
+    found = cluster("ab", 4)
+    host = found.hosts["a"]
+    engine = host.engine
+    assert engine is not None
+    put(found, Put(KEYS.drain("a"), b"{}"))
+    found.run(0.0)
+    engine.cut = True  # what it has released cannot be freed
+    put(found, Delete(KEYS.drain("a")))
+    found.run(0.0)
+    engine.cut = False
+    engine.there = 8.0
+    host.ordered.clear()
+    found.run(4.0)
+    assert not [one for one in host.ordered if isinstance(one, Take)]
+    engine.there = 0.0
+    found.run(30.0)
+    assert found.whole()
+
+
+def test_a_host_at_rest_asks_little() -> None:
+    """At most one request in a second, with the usual lifetime."""
+    found = cluster(ttl=10)
+    before = {name: host.engine.sent for name, host in found.hosts.items() if host.engine}
+    found.run(300.0)
+    for name, host in found.hosts.items():
+        assert host.engine is not None
+        assert host.engine.sent - before[name] <= 300

@@ -3,7 +3,9 @@ no address is ever on two hosts, and when all is over each one is on exactly one
 
 from __future__ import annotations
 
+import pytest
 from clustered import Cluster, Host, spread
+from declared_machine import runs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,7 +18,7 @@ from hypothesis.stateful import (
 
 from netalias.cluster import fence
 from netalias.cluster.records import Keys
-from netalias.cluster.store import Delete, Put
+from netalias.cluster.store import Change, Delete, Put
 
 NAMES = "abcd"
 RATES = st.sampled_from([1 - fence.RATE, 1.0, 1 + fence.RATE])
@@ -145,8 +147,6 @@ class Clustered(RuleBasedStateMachine):
                 assert len(cluster.owners(key)) < 2
 
     def _put(self, operation: Put | Delete) -> None:
-        from netalias.cluster.store import Change
-
         if not self.cluster.store.down:
             self.cluster.store.catch_up()
             self.cluster.store.execute(Change((), [operation]))
@@ -175,9 +175,12 @@ class Clustered(RuleBasedStateMachine):
         assert cluster.whole()
 
 
+@pytest.mark.early
 def test_never_two_hosts_and_at_last_one() -> None:
-    """Some hundred runs here; thousands by hand, with NETALIAS_LONG."""
+    """A few runs; others come with make explore."""
     run_state_machine_as_test(
         Clustered,
-        settings=settings(max_examples=60, stateful_step_count=30, deadline=None),
+        settings=settings(
+            max_examples=runs(10), stateful_step_count=25, report_multiple_bugs=False
+        ),
     )
