@@ -134,6 +134,7 @@ class _Comparison:
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
         known = set(map(id, remnants(self.observed)))  # their removal was allowed before
+        known.update(id(alias) for alias in present if alias.expired)  # nothing is left of these
         self.diff.present = sum(id(alias) not in known for alias in present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
         leaving = [alias for alias in leaving if _is_known(alias) and not self._spared(alias)]

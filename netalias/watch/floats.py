@@ -23,6 +23,7 @@ from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import DelAddress
 from netalias.plan.compare import compare
+from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.deadline import Deadline
 
@@ -88,7 +89,7 @@ class Floats:
         self._making: dict[Key, float] = {}
         self._leaving: dict[Key, None] = {}
         self._asking: list[Key] = []
-        self._prolonging = False
+        self._prolonging = self._doubtful = False
         self._count = 0
         """Orders of this agent so far."""
         self._busy = 0.0
@@ -243,30 +244,28 @@ class Floats:
         """Take note of an event: an address of ours that goes, or its device, is made again."""
         if not self.ours:
             return
-        if event.key[0] == ADDRESS and event.new is None and not event.field:
-            packed = event.subject.address.local
-            if packed in self._addresses:
-                self._doubt(key for key, one in self._places.items() if one[1] == packed)
+        if event.key[0] == ADDRESS:
+            gone = event.new is None and not event.field
+            self._doubtful |= gone and event.subject.address.local in self._addresses
         elif event.what == DEPARTURE or (event.what == FLAG and event.field == "UP"):
-            self._doubt(self._places)
+            self._doubtful |= not event.new
 
-    def _doubt(self, keys: Iterable[Key]) -> None:
-        """Have addresses of ours compared again, with back-off for each."""
-        now, boottime = self._clock(), self._boottime()
-        ended = []
-        for key in [*keys]:
-            if key not in self.ours or key in self._making:
+    def _look(self, now: float) -> None:
+        """Have those of ours made again that do not stand, with back-off for each; they have run
+        out where their time is almost over."""
+        self._doubtful = False
+        there = self._standing(self._controller.observe())
+        boottime, ended = self._boottime(), []
+        for key, until in self.ours.items():
+            alias = there.get(key)
+            stands = alias is not None and (alias.device is None or alias.device.up)
+            if stands or key in self._making:
                 continue
-            if self.ours[key] - boottime < RUNS_OUT:
+            if until - boottime < RUNS_OUT:
                 ended.append(key)
             else:
                 self._making[key] = self._repairs.undone(key, now)
-        self._lose(self._run_out(ended))
-
-    def _run_out(self, keys: Sequence[Key]) -> list[Key]:
-        """Those of *keys* that stand no more."""
-        there = self._standing(self._controller.observe()) if keys else {}
-        return [key for key in keys if key not in there]
+        self._lose(ended)
 
     # A part of the loop
 
@@ -279,7 +278,7 @@ class Floats:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
-        if self._prolonging or self._asking:
+        if self._prolonging or self._asking or self._doubtful:
             return 0.0
         times = [max(self._busy, when) for when in self._making.values()]
         if self._leaving:
@@ -296,6 +295,8 @@ class Floats:
         if self._prolonging:
             self._prolonging = False
             self._prolong()
+        if self._doubtful:
+            self._look(now)
         if self._asking:
             self._ask()
         if now < self._busy:
@@ -342,11 +343,9 @@ class Floats:
                     place = alias.carrier.name, alias.carrier.index
                     steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
             failures = self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
-        missing = [key for key in self.ours if key not in there]
         if failures:
             self._complain(failures[0].error)
-            missing = [*self.ours]
-        self._doubt(missing)
+        self._doubtful |= bool(failures) or not self.ours.keys() <= there.keys()
 
     # Checks
 
@@ -422,7 +421,7 @@ class Floats:
             if key in there:
                 self._making.pop(key, None)
         self._lose(key for key in keys if key not in there)
-        self._tell("taken", [item for item in outcome.done if not item.sysctl_change])
+        self._tell("taken", [item for item in outcome.done if item.sign == ADDED])
         self._fail(outcome)
 
     def _differences(self, keys: Iterable[Key], seconds: int) -> Diff:

@@ -190,13 +190,13 @@ class Impact:
             self.affected.readdressed.add(device.index)
 
     def _renews(self, event: Event) -> bool:
-        """Whether an event is the renewal of a declared lease: as a change it would lead to a
-        comparison, which would lead to a renewal."""
+        """Whether an event is the renewal of a lease: as a change it would lead to a comparison,
+        which would lead to a renewal. That of an address which no line has concerns nothing."""
         if event.field != "lifetime":
             return False
         address = event.subject.address
-        wishes = map(self.wished.wish, self.wished.by_address.get(address.local, ()))
-        return any(same(address, wish.lease or 0) for wish in wishes)
+        names = self.wished.by_address.get(address.local, ())
+        return not names or any(same(address, self.wished.wish(one).lease or 0) for one in names)
 
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS

@@ -9,7 +9,7 @@ from test_desired_declarations import parse
 
 from netalias.engine import Engine, Setup
 from netalias.engine.lent import Lent
-from netalias.engine.reconcile import Rules, look
+from netalias.engine.reconcile import Rules, check_rails, look
 from netalias.kernel.memory import Memory
 from netalias.runtime import tasks
 from netalias.runtime.private import PrivateDirectory
@@ -57,3 +57,23 @@ def test_what_a_watcher_has_held_is_known_without_its_files(tmp_path: Path) -> N
     aliases = {str(alias.name): alias for alias in engine.observe().aliases}
     found = {name: Lent(engine).pool(alias) for name, alias in aliases.items()}
     assert found == {"eth0:100": "float web", "eth0:101": "", "eth0:102": ""}
+
+
+def test_devices_whose_lease_has_run_out_go_without_a_question() -> None:
+    """They have no address any more, so no guard rail keeps them: on a host of a cluster nothing
+    else may be declared."""
+    engine = host()
+    engine.create("eth0:103", "10.0.0.103/24", kind="ipvlan", lease=10)
+    for name in ("eth0:100", "eth0:101", "eth0:102"):
+        engine.delete(name)
+    (alias,) = engine.observe().aliases
+    assert alias.carrier is not None
+    assert alias.entry is not None
+    kernel = engine.kernel
+    assert isinstance(kernel, Memory)
+    kernel.remove_address(alias.carrier.name, alias.entry)
+    diff = look(engine, parse(LINE), Rules())
+    assert [f"{item.sign}{item.name}" for item in diff.items if not item.sysctl_change] == [
+        "-eth0:103"
+    ]
+    check_rails(diff, Rules())

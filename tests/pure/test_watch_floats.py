@@ -143,6 +143,24 @@ def test_a_lost_address_is_healed_until_its_end() -> None:
     assert host.there() == {}
 
 
+def test_what_others_do_beside_makes_nothing_anew() -> None:
+    """Not even the lifetimes of what stands are set: devices come and go on a host all the time."""
+    host = Host(MACVLAN)
+    host.take("10.0.0.100", left=20)
+    host.order(Extend(host.boottime + 20))
+    before = host.there()
+    host.take("10.0.0.101", left=20)
+    host.watched.kernel.add_device("other", up=True)
+    host.act()
+    host.watched.kernel.set_device("other", up=False)
+    host.act()
+    assert host.there()["eth0:100"] == before["eth0:100"] == 19
+    host.watched.kernel.set_device("eth0_100", up=False)
+    host.act()
+    (alias,) = (one for one in host.watched.engine.observe().aliases if one.name == "eth0:100")
+    assert alias.up
+
+
 def test_an_address_that_is_undone_again_and_again_comes_later_and_later() -> None:
     """As any other alias."""
     host = Host()

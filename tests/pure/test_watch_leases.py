@@ -144,6 +144,13 @@ def test_a_lease_that_is_not_wished_is_news(stage: Stage) -> None:
     assert announced.changed(V4, 45) == ["eth0:0"]
 
 
+def test_the_lifetime_of_what_no_line_has_is_no_news(stage: Stage) -> None:
+    """Those of a cluster are set again and again."""
+    announced = Announced(stage, "")
+    assert announced.changed(V4, 45) == []
+    assert not announced.impact.affected.touched
+
+
 def test_an_address_is_what_it_was(stage: Stage) -> None:
     """The state has the new lifetime all the same."""
     announced = Announced(stage, TWO)
