@@ -1,8 +1,9 @@
 """Gentle moves: which addresses a host gives up now, of those that others are to have. Pure.
 
 Every host decides this for its own addresses, by its own clock. An address stays for its hold-down
-first. Then addresses go at a RATE, and to each host only so many as it shall take without having
-done so yet (IN_FLIGHT): a host that has a key in the store but takes nothing gets no more of them.
+first. Then addresses go at a RATE, or as many as leave them all gone in about a minute, and to each
+host only so many as it shall take without having done so yet (IN_FLIGHT): a host that has a key in
+the store but takes nothing gets no more of them.
 What a dead host had is no move: whoever is to have it takes it as soon as the fence allows.
 
 Times are seconds of one clock that does not go back.
@@ -17,24 +18,27 @@ if TYPE_CHECKING:
     from netalias.cluster.placement import Key
 
 RATE = 50.0
-"""Addresses that a host gives up in a second."""
+"""Addresses that a host gives up in a second at least."""
+PART = 1 / 20
+"""The same as a part of those that are to leave, where that is more."""
 IN_FLIGHT = 16
-"""Addresses that are free, on their way to one host; and the most that are given up at once."""
-BATCH = 8
-"""Addresses that are waited for before some are given up, if there are as many: each time costs
-transactions of the store."""
+"""Addresses that are free, on their way to one host."""
+PAUSE = 0.16
+"""Seconds between two times at which some are given up: each time costs transactions of the store.
+After a longer pause there are twice as many at once."""
 LATER = 0.001
 """Seconds that next() is late, so that no rounding leaves the last address of a batch."""
+ROUNDING = 1e-6
 
 
 class Moves:
-    """The pace of one host, whose name is *node*."""
+    """The pace of one host, whose name is *node*. Its credit is counted in seconds of giving up."""
 
     __slots__ = ("_at", "_credit", "_next", "_node")
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._credit = float(IN_FLIGHT)
+        self._credit = 2 * PAUSE
         self._at: float | None = None
         self._next: float | None = None
 
@@ -51,17 +55,21 @@ class Moves:
         for one that is not to wait, as on a host that drains. *free* are those that hosts have
         given up and nobody has taken yet. An address that has no place stays.
         """
+        leaving, later = self._leaving(now, held, placed)
+        rate = max(RATE, len(leaving) * PART)
         if self._at is not None:
-            self._credit = min(IN_FLIGHT, self._credit + (now - self._at) * RATE)
+            self._credit = min(2 * PAUSE, self._credit + (now - self._at))
         self._at = now
-        leaving, self._next = self._leaving(now, held, placed)
-        room = _Room(placed, free)
-        ready = [key for key in _in_turn(leaving, placed) if room.take(placed[key])]
-        given = ready[: int(self._credit)] if self._credit >= min(BATCH, len(ready)) else []
-        self._credit -= len(given)
-        left = min(BATCH, len(ready) - len(given))
-        if left:
-            self._next = now + max(0.0, left - self._credit) / RATE + LATER
+        most = int(self._credit * rate + ROUNDING)
+        batch = min(round(PAUSE * rate), len(leaving))
+        given: list[Key] = []
+        if most >= batch:
+            room = _Room(placed, free)
+            ready = [key for key in _in_turn(leaving, placed) if room.take(placed[key])]
+            given = ready[:most]
+            self._credit -= len(given) / rate
+            batch = min(batch, len(ready) - len(given))
+        self._next = now + max(0.0, batch / rate - self._credit) + LATER if batch else later
         return given
 
     def next(self) -> float | None:

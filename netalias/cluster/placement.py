@@ -36,11 +36,47 @@ def digest(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") % (PRIME - 1) + 1
 
 
+def best(own: int, hosts: Sequence[int], below: int = PRIME) -> tuple[int, int]:
+    """The highest score of an address with one of these hosts, less than *below*, and that host;
+    all of them by their digests."""
+    scores = [own * one % PRIME for one in hosts]
+    score = max(scores) if below == PRIME else max(one for one in scores if one < below)
+    return score, hosts[scores.index(score)]
+
+
+class Favourites:
+    """The best host of each address, remembered: among others by one, it is found by one score."""
+
+    __slots__ = ("_best", "_hosts")
+
+    def __init__(self) -> None:
+        self._hosts: set[int] = set()
+        self._best: dict[str, tuple[int, int]] = {}
+
+    def of(
+        self, addresses: Iterable[str], hosts: Sequence[int], digests: Mapping[str, int]
+    ) -> Mapping[str, tuple[int, int]]:
+        """The score and the host of each of these addresses; hosts go by their digests."""
+        come = [one for one in hosts if one not in self._hosts]
+        if 2 * len(come) > len(hosts):
+            self._best.clear()
+        gone = self._hosts.difference(hosts)
+        self._hosts, former, self._best = set(hosts), self._best, {}
+        for address in addresses:
+            known, own = former.get(address), digests[address]
+            if known is None or known[1] in gone:
+                known = best(own, hosts)
+            elif come:
+                known = max(known, best(own, come))
+            self._best[address] = known
+        return self._best
+
+
 class Pool:
     """Floating addresses under one name, in their usual texts. ``prefers`` has the node that an
     address is at whenever it can be."""
 
-    __slots__ = ("addresses", "digests", "name", "prefers", "salt")
+    __slots__ = ("addresses", "digests", "favourites", "name", "prefers", "salt")
 
     def __init__(
         self, name: str, addresses: Iterable[str], prefers: Mapping[str, str] = NOTHING
@@ -50,6 +86,7 @@ class Pool:
         self.prefers = prefers
         self.salt = digest(name.encode())
         self.digests = {one: digest(_packed(one)) for one in self.addresses}
+        self.favourites = Favourites()
 
 
 class Host:
@@ -217,26 +254,19 @@ class _Spread:
     def _matched(self, free: Sequence[str], room: Mapping[str, int]) -> dict[str, str]:
         """The nodes of addresses that no host keeps: each asks the hosts with *room* from the
         highest score down, and a full host lets the lowest of its scores go."""
-        names = [*room]
-        digests = [self.hosts[name].digest for name in names]
-        taken: list[list[tuple[int, str]]] = [[] for _ in names]
-        refused: dict[str, int] = {}
-        asking = [*free]
+        hosts = {self.hosts[name].digest: name for name in room}
+        order = [*hosts]
+        favourites = self.pool.favourites.of(free, order, self.pool.digests)
+        taken: dict[int, list[tuple[int, str]]] = {host: [] for host in hosts}
+        asking = [(address, *favourites[address]) for address in reversed(free)]
         while asking:
-            address = asking.pop()
-            own, below = self.pool.digests[address], refused.get(address, PRIME)
-            scores = [own * one % PRIME for one in digests]
-            score = max(scores) if below == PRIME else max(one for one in scores if one < below)
-            at = scores.index(score)
-            if len(taken[at]) < room[names[at]]:
-                heappush(taken[at], (score, address))
+            address, score, host = asking.pop()
+            if len(taken[host]) < room[hosts[host]]:
+                heappush(taken[host], (score, address))
                 continue
-            score, loser = heappushpop(taken[at], (score, address))
-            refused[loser] = score
-            asking.append(loser)
-        return {
-            address: name for name, found in zip(names, taken, strict=True) for _, address in found
-        }
+            score, loser = heappushpop(taken[host], (score, address))
+            asking.append((loser, *best(self.pool.digests[loser], order, score)))
+        return {address: hosts[host] for host, found in taken.items() for _, address in found}
 
 
 def _level(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netalias.cluster.moves import BATCH, IN_FLIGHT, RATE, Moves
+from netalias.cluster.moves import IN_FLIGHT, PART, PAUSE, RATE, Moves
 from netalias.cluster.placement import Host, Key, Pool, place
 
+BATCH = round(RATE * PAUSE)
 NODES = ("alpha", "beta", "gamma", "delta")
 WEB = Pool("web", [f"10.0.0.{last}" for last in range(1, 101)])
 KEYS = [("web", address) for address in WEB.addresses]
@@ -23,11 +25,8 @@ def test_a_rate_and_no_more():
     placed = {key: NODES[1 + at % 3] for at, key in enumerate(KEYS)}
     now = 100.0
     given = moves.due(now, held, placed, [])
-    assert len(given) == IN_FLIGHT
-    assert set(Counter(placed[key] for key in given).values()) <= {
-        IN_FLIGHT // 3,
-        IN_FLIGHT // 3 + 1,
-    }
+    assert len(given) == 2 * BATCH
+    assert set(Counter(placed[key] for key in given).values()) <= {5, 6}
     times, batches = [now], [len(given)]
     for key in given:
         del held[key]
@@ -39,8 +38,8 @@ def test_a_rate_and_no_more():
             del held[key]
         times.append(then)
         batches.append(len(given))
-    assert batches == [IN_FLIGHT] + [BATCH] * ((len(KEYS) - IN_FLIGHT) // BATCH) + [4]
-    least = (len(KEYS) - IN_FLIGHT) / RATE
+    assert batches == [2 * BATCH] + [BATCH] * ((len(KEYS) - 2 * BATCH) // BATCH) + [4]
+    least = (len(KEYS) - 2 * BATCH) / RATE
     assert least <= times[-1] - times[0] < least * 1.1
     assert moves.next() is None
 
@@ -48,14 +47,31 @@ def test_a_rate_and_no_more():
 def test_nothing_before_a_batch():
     """Looks between two batches give nothing; the last few addresses are no whole batch."""
     moves, placed = Moves("alpha"), dict.fromkeys(KEYS, "beta")
-    held = dict.fromkeys(KEYS[:IN_FLIGHT], 0.0)
-    assert len(moves.due(0.0, held, placed, [])) == IN_FLIGHT
-    held = dict.fromkeys(KEYS[IN_FLIGHT : IN_FLIGHT + BATCH + 2], 0.0)
-    assert moves.due(BATCH / RATE - 0.01, held, placed, []) == []
-    given = moves.due(BATCH / RATE + 0.01, held, placed, [])
+    held = dict.fromkeys(KEYS[: 2 * BATCH], 0.0)
+    assert len(moves.due(0.0, held, placed, [])) == 2 * BATCH
+    held = dict.fromkeys(KEYS[2 * BATCH : 3 * BATCH + 2], 0.0)
+    assert moves.due(PAUSE - 0.01, held, placed, []) == []
+    assert moves.next() == pytest.approx(PAUSE, abs=0.002)
+    given = moves.due(PAUSE + 0.01, held, placed, [])
     assert len(given) == BATCH
     rest = {key: 0.0 for key in held if key not in given}
-    assert sorted(moves.due((BATCH + 2) / RATE + 0.01, rest, placed, [])) == sorted(rest)
+    assert sorted(moves.due(PAUSE + 2 / RATE + 0.01, rest, placed, [])) == sorted(rest)
+
+
+def test_thousands_go_faster():
+    """A part of those that are to leave goes each second, where that is more than the rate."""
+    keys = [("web", f"10.0.{at >> 8}.{at & 255}") for at in range(4000)]
+    placed = {key: f"host{at % 50}" for at, key in enumerate(keys)}
+    moves, held, now = Moves("alpha"), dict.fromkeys(keys, 0.0), 0.0
+    looks = 0
+    while held:
+        before = len(held)
+        for key in moves.due(now, held, placed, []):
+            del held[key]
+        assert before - len(held) <= max(RATE, before * PART) * 2 * PAUSE + 1
+        now, looks = moves.next() or now, looks + 1
+    assert 40 < now < 60  # 20 * ln(4), and 20 for the last thousand
+    assert looks < 60 / PAUSE * 1.2
 
 
 def test_a_host_that_takes_nothing_gets_no_more():

@@ -116,6 +116,18 @@ def test_nothing_changes_while_it_is_carried_out(
     assert place(pools, hosts, standing) == placed
 
 
+@given(st.lists(st.tuples(st.sets(nodes, min_size=1), st.booleans()), min_size=2, max_size=6))
+def test_a_pool_remembers_nothing_wrong(changes: list[tuple[set[str], bool]]):
+    """A pool that was placed over other hosts before is placed as one that is new."""
+    web = pool(40)
+    standing: dict[Key, str] = {}
+    for names, kept in changes:
+        hosts = [Host(name) for name in names]
+        found = place([web], hosts, standing)
+        assert found == place([pool(40)], hosts, standing)
+        standing = found if kept else {}
+
+
 @pytest.mark.parametrize("count", [1, 7, 200])
 def test_a_host_that_goes_and_comes_back(count: int):
     """Only its addresses move when a host goes, and only its share when it is back."""
