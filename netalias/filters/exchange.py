@@ -23,6 +23,9 @@ AGAIN = 60.0
 """Seconds between two tries at most, and until what was answered is sent again."""
 MESSAGES = 4
 """Messages of one packet that are taken."""
+BURST, RATE = 8.0, 4.0
+"""Changes by the peer that are applied at once, and in each second: each takes the lock of the
+kernel for all its devices (RTNL). What exceeds that is not answered, so the peer sends it again."""
 WAITING = -1
 """In place of a result: there is none yet."""
 
@@ -87,6 +90,7 @@ class Exchange:
         self.theirs = theirs or Filters()
         self._apply = apply
         self._asked = {command: _Asked(command, told=told) for command in bnep.SETS}
+        self._left, self._since = BURST, 0.0
 
     @property
     def told(self) -> bool:
@@ -123,8 +127,8 @@ class Exchange:
 
     def _take(self, command: int, content: int | bytes, now: float) -> bytes:
         if isinstance(content, bytes) and command in bnep.SETS:
-            result = self._set(command, content)
-            return bnep.control(bnep.SETS[command][1], result)
+            result = self._set(command, content, now)
+            return b"" if result == WAITING else bnep.control(bnep.SETS[command][1], result)
         if isinstance(content, bytes):
             return bnep.control(spec.NOT_UNDERSTOOD, command)
         if command in bnep.RESPONSES:
@@ -133,15 +137,29 @@ class Exchange:
             self._asked[content].answered(spec.UNSUPPORTED, now)
         return b""
 
-    def _set(self, command: int, content: bytes) -> int:
-        """The result of a filter that the peer has set; without SUCCESS all stays as it was."""
+    def _set(self, command: int, content: bytes, now: float) -> int:
+        """The result of a filter that the peer has set; without SUCCESS all stays as it was.
+        WAITING for one that comes too soon after others."""
         try:
             found = bnep.ranges(command, content)
         except bnep.Refused as refused:
             return refused.result
         types, groups = self.theirs.types, self.theirs.groups
         wanted = Filters(*((found, groups) if command == spec.SET_TYPES else (types, found)))
-        result = spec.SUCCESS if wanted == self.theirs else self._apply(wanted)
+        if wanted == self.theirs:
+            return spec.SUCCESS
+        if not self._may_change(now):
+            return WAITING
+        result = self._apply(wanted)
         if result == spec.SUCCESS:
             self.theirs = wanted
         return result
+
+    def _may_change(self, now: float) -> bool:
+        """Whether a change is applied now, which counts then."""
+        self._left = min(BURST, self._left + (now - self._since) * RATE)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -82,6 +82,8 @@ class Filtering(Beside):
         self._judge = Judge(self.held.filters)
         self._monitor = Monitor(media=False) if asked else None
         self._index = 0
+        self._refusal: int | None = None
+        """The last error of the kernel about a filter, which is told once."""
         runner.beside = self
         if self.held.filters:
             # The program stands on the device; a copy of ours outlives a kernel that lost it.
@@ -178,9 +180,10 @@ class Filtering(Beside):
     def _want(self, now: float) -> None:
         assert self._monitor is not None
         state = self._monitor.state
-        name = self._runner.tun.name
-        index = next((one.index for one in state.devices() if one.name == name), 0)
-        self.wanted_now = wants.filters(state, index, link_local=self._link_local)
+        if not self._index:  # its name may change later
+            name = self._runner.tun.name
+            self._index = next((one.index for one in state.devices() if one.name == name), 0)
+        self.wanted_now = wants.filters(state, self._index, link_local=self._link_local)
         self.exchange.want(self.wanted_now, now)
 
     def _send(self, messages: list[bytes]) -> None:
@@ -196,7 +199,9 @@ class Filtering(Beside):
                 self.held.before = device.dropped(tun.name)
             device.attach(tun.fileno(), program(filters))
         except OSError as error:
-            self._session.log.warning(f"the filter of the peer is refused: {error.strerror}")
+            if error.errno != self._refusal:
+                self._refusal = error.errno
+                self._session.log.warning(f"the filter of the peer is refused: {error.strerror}")
             return spec.TOO_MANY if error.errno in TOO_LONG else spec.UNSUPPORTED
         self.held.filters = filters
         self._judge = Judge(filters)

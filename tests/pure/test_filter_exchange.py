@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.filters import Filters, bnep, spec
-from netalias.filters.exchange import AGAIN, MESSAGES, RETRY, Exchange
+from netalias.filters.exchange import AGAIN, BURST, MESSAGES, RATE, RETRY, Exchange
 
 IPV4 = Filters([(0x0800, 0x0800), (0x0806, 0x0806)], [(0xFFFFFFFFFFFF, 0xFFFFFFFFFFFF)])
 BOTH = Filters([*IPV4.types, (0x86DD, 0x86DD)], [(1 << 40, (1 << 48) - 1)])
@@ -142,6 +142,21 @@ def test_other_commands_are_not_understood() -> None:
         (answer,) = ours.exchange.receive(bnep.control(command, b"\2\1\2"), 0)
         assert answer == bnep.control(spec.NOT_UNDERSTOOD, command)
         assert ours.exchange.receive(answer, 0) == []
+
+
+def test_a_peer_that_changes_its_mind_all_the_time() -> None:
+    """A thousand filters in a second change the device a dozen times; the last one holds in the
+    end, since what was not answered is sent again."""
+    ours, its = End(), End()
+    for number in range(1000):
+        packet = bnep.filter_message(spec.SET_TYPES, [(number, number)])
+        answers = its.exchange.receive(packet, number / 1000)
+        assert answers in ([], [bnep.control(spec.TYPES_RESPONSE, spec.SUCCESS)])
+    assert len(its.applied) == BURST + RATE - 1
+    ours.exchange.want(Filters([(7, 9)]), 1)
+    talk(ours, its, 1)
+    talk(ours, its, 1 + RETRY)
+    assert its.exchange.theirs.types == ((7, 9),)
 
 
 def test_filters_that_another_process_has_told() -> None:
