@@ -9,6 +9,8 @@ from netalias.system.replacement import Replacement
 
 MOST = 1 << 20
 """Bytes that are read of a file at most: no record is so long."""
+BEGIN, KEY = b'{"ifname": "', b'"availability": '
+"""Parts of a record as a line of JSON, by which one is told from the files of others."""
 
 
 class RecordFile:
@@ -35,9 +37,12 @@ class RecordFile:
         self._written = content
 
     def withdraw(self) -> None:
-        """Remove the file, unless somebody else has changed it. Raises StateError."""
+        """Remove the file, unless somebody else has changed it: where nothing was put there yet, a
+        record that a killed process has left. Raises StateError."""
         written, self._written = self._written, None
-        if written is not None and read(self.path) == written:
+        found = read(self.path)
+        left = found is not None and found.startswith(BEGIN) and KEY in found
+        if found is not None and (found == written if written is not None else left):
             try:
                 os.unlink(self._way())
             except OSError as error:

@@ -36,6 +36,11 @@ def left(folder: str, file: str) -> list[str]:
     return [line for line in _read(folder + file).split("\n") if line]
 
 
+def left(folder: str, file: str) -> list[str]:
+    """The lines in one of FILES, whoever has left them. Raises StateError."""
+    return [line for line in _read(folder + file).split("\n") if line]
+
+
 def _read(path: str) -> str:
     try:
         return read_file(path).decode("utf-8", "surrogateescape")

@@ -80,7 +80,8 @@ class Records:
     """The records of a watcher, a part of its loop.
 
     *media* opens the socket of media, inside the namespace; *output* makes what has the record of a
-    line; *note* is called with the texts of the lines that hold from now on.
+    line; *note* is called with the texts of the lines that hold from now on. *former* are those of
+    the watcher before.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Records:
         media: Callable[[], Media],
         output: Callable[[RecordLine], Output],
         note: Callable[[list[str]], object] = lambda lines: None,
+        former: Iterable[str] = (),
     ) -> None:
         self._state = state
         self._journal = journal
@@ -101,38 +103,52 @@ class Records:
         self._known: dict[int, dict[str, int]] = {}
         self._followed: Followed | None = None
         self._undone = RepairBackoff()
-        self._loaded = False
+        self._former = [*former]
+        self._unseen: list[str] = []
         self._wake: float | None = None
 
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines; tick() is due. What a line made that is there no more is withdrawn.
         Raises StateError, KernelError."""
         wanted = [one for one in tasks if one.keyword == KEYWORD]
-        if not wanted and not self._kept:
-            if not self._loaded:
-                self._note([])  # those of a watcher that was killed
-            self._loaded = True
+        if not (wanted or self._kept or self._former):
             return
         from netalias.desired.records import RecordLine
 
-        before, self._kept, self._loaded = self._kept, {}, True
+        before, self._kept = [*self._kept.values(), *self._left()], {}
+        same = {one.line.text: one for one in before}
         for line in wanted:
             if isinstance(line, RecordLine):
-                old = before.get(line.subject)
-                if old is not None and old.line.text == line.text:
-                    self._kept[line.subject] = old
-                else:
-                    self._kept[line.subject] = Kept(line, self._output(line))
+                one = same.get(line.text) or Kept(line, self._output(line))
+                self._kept[line.subject] = one
         files = {path for one in self._kept.values() for path in one.output.files()}
-        for one in before.values():
+        for one in before:
             if files.isdisjoint(one.output.files()):
                 self._withdraw(one)
         self._wake = 0.0
-        self._note([one.line.text for one in self._kept.values()])
+        self.tell()
         if self._kept:
             self._begin()
         else:
             self.close(leave=True)
+
+    def tell(self) -> None:
+        """Note the lines that hold. Raises StateError."""
+        self._note([one.line.text for one in self._kept.values()])
+
+    def _left(self) -> Iterator[Kept]:
+        """The lines of the watcher before, whose files are there still if it was killed."""
+        from netalias.desired.records import RecordLine
+        from netalias.desired.tasks import read
+
+        former, self._former = self._former, []
+        for line in former:
+            try:
+                one = read(line.split())
+            except errors.NetaliasError:
+                continue  # of another version
+            if isinstance(one, RecordLine):
+                yield Kept(one, self._output(one))
 
     def _begin(self) -> None:
         from netalias.system.inotify import Followed
@@ -141,10 +157,17 @@ class Records:
             self._media = self._open()
         if self._followed is None:
             self._followed = Followed()
+        self._follow(self._followed)
+
+    def _follow(self, followed: Followed) -> None:
+        """Follow the files as they are now: a new one is another object."""
         paths = [path for one in self._kept.values() for path in one.output.files()]
         clients = [one.line.clients for one in self._kept.values()]
-        for problem in self._followed.follow([*paths, *(one for one in clients if _is_file(one))]):
-            self._journal.warning(problem)
+        problems = followed.follow([*paths, *(one for one in clients if _is_file(one))])
+        for problem in problems:
+            if problem not in self._unseen:
+                self._journal.warning(problem)
+        self._unseen = problems
 
     def close(self, *, leave: bool = False) -> None:
         """Withdraw all records, or *leave* them, and end."""
@@ -159,8 +182,7 @@ class Records:
 
     def _withdraw(self, one: Kept) -> None:
         try:
-            if one.put and one.record is not None:
-                one.output.put(None)
+            one.output.put(None)
         except errors.NetaliasError as error:
             self._journal.error(error.line())
 
@@ -191,6 +213,7 @@ class Records:
         if self._media is not None and fileno == self._media.fileno():
             self._read_media()
         elif self._followed is not None and self._followed.read():
+            self._follow(self._followed)
             self._wake = 0.0
 
     def _read_media(self) -> None:
@@ -302,7 +325,7 @@ def kept_in(engine: Engine, state: State, journal: Journal, folder: str) -> Reco
     def note(lines: list[str]) -> None:
         carried.write(folder, lines, carried.RECORDS)
 
-    return Records(state, journal, media, output, note)
+    return Records(state, journal, media, output, note, carried.left(folder, carried.RECORDS))
 
 
 def _is_file(clients: str) -> bool:

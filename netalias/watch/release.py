@@ -23,11 +23,16 @@ def release(
     controller: Controller,
     journal: Journal,
     locked: Callable[[Callable[[str], Outcome], float], Outcome],
+    failed: Callable[[Exception], object],
 ) -> int:
     """Remove the declared aliases; an exit status. *locked* calls its argument under the lock, for
-    which it waits so many seconds. Raises KernelError, LockBusy, StateError."""
-    outcome = locked(lambda _: _removed(controller), WAIT)
-    controller.read_events()
+    which it waits so many seconds. *failed* is told of an error, or a bug."""
+    try:
+        outcome = locked(lambda _: _removed(controller), WAIT)
+        controller.read_events()
+    except Exception as error:
+        failed(error)
+        return int(getattr(error, "status", errors.STATUS_BUG))
     for item in outcome.failed:
         assert item.error is not None
         journal.error(item.error.line())

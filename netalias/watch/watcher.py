@@ -311,15 +311,8 @@ class Watcher:
             if signal.SIGTERM not in numbers:
                 self.status = errors.STATUS_INTERRUPTED
             if self._settings.release:
-                self._release()
-
-    def _release(self) -> None:
-        """Remove the declared aliases."""
-        try:
-            self.status = release(self.controller, self.journal, self._locked) or self.status
-        except Exception as error:
-            self._failed(error)
-            self.status = getattr(error, "status", errors.STATUS_BUG)
+                found = release(self.controller, self.journal, self._locked, self._failed)
+                self.status = found or self.status
 
     # One watcher after the other
 
@@ -341,6 +334,7 @@ class Watcher:
             self.monitor.lost = True  # the other one may have read some events
             self.instance.tell()
             self.tunnels.tell()
+            self._try(self.records.tell)
             self._restored()
             self._act()
             return

@@ -7,17 +7,20 @@ import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemas
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_cli_memory import Command
 from test_desired_declarations import parse, wrong
 from watched import state_of
 
 from netalias.desired.records import RecordLine, read
+from netalias.errors import NetaliasError
 from netalias.kernel.memory import Memory
 from netalias.model import (
     AF_INET,
@@ -222,6 +225,9 @@ class Media:
         self.speeds: dict[int, int] = {}
         self.asked: list[int] = []
         self.words: list[Word] = []
+        self.open()
+
+    def open(self) -> None:
         self.closed = False
         self.reading, self.writing = os.pipe2(os.O_NONBLOCK)
 
@@ -258,17 +264,24 @@ class Host:
         self.media = Media()
         self.opened = 0
         self.noted: list[list[str]] = []
-        journal = Journal(stream=self.log, environ={}, now=str)
-        self.records = Records(
-            self.state, journal, self._open, lambda line: Filed(line.file), self.noted.append
-        )
+        self.records = self.another()
         self.index = self.kernel.add_device("tap0", up=True).index
         self.media.speeds[self.index] = 10
         self.kernel.add_address("tap0", "10.7.0.1/24")
         self.now = 100.0
 
+    def another(self, *former: str) -> Records:
+        """A watcher that has just begun, after one with these lines."""
+        journal = Journal(stream=self.log, environ={}, now=str)
+        return Records(
+            self.state, journal, self._open, lambda line: Filed(line.file), self.noted.append,
+            former,
+        )  # fmt: skip
+
     def _open(self) -> Media:
         self.opened += 1
+        if self.media.closed:
+            self.media.open()
         return self.media
 
     def declare(self, *lines: str) -> None:
@@ -314,9 +327,9 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_nothing_is_opened_without_a_line(host: Host) -> None:
-    """Files without records cost nothing; what a killed watcher has noted goes."""
+    """Files without records cost nothing."""
     host.declare("eth0:0 10.0.0.1")
-    assert (host.opened, host.noted, host.records.wanted(host.now)) == (0, [[]], {})
+    assert (host.opened, host.noted, host.records.wanted(host.now)) == (0, [], {})
     assert host.records.due(host.now) is None
 
 
@@ -393,6 +406,10 @@ def test_clients_come_from_a_file(host: Host) -> None:
     host.clients.write_text("02:00:00:00:00:07\n02:00:00:00:00:08\n")
     host.act()
     assert (host.there()["clients"], host.there()["availability"]) == (2, 153)
+    with host.clients.open("a") as file:  # in place: it is another object than the one before
+        file.write("02:00:00:00:00:09\n")
+    host.act()
+    assert host.there()["clients"] == 3
     host.clients.unlink()
     host.clients.mkdir()
     host.act()
@@ -466,6 +483,139 @@ def test_a_file_that_somebody_else_has_written_stays_at_the_end(host: Host) -> N
     host.file.write_text("theirs")
     host.records.close()
     assert host.file.read_text() == "theirs"
+
+
+def test_what_a_killed_watcher_has_left(host: Host) -> None:
+    """A line that stands keeps its file as it is; the file of one that is gone goes; so does that
+    of a device that is away. A file that is no record stays, and so does what cannot be read."""
+    host.declare(f"record tap0 file {host.file}")
+    before = host.file.stat()
+    gone, away, other = (host.file.with_name(name) for name in ("gone", "away", "other"))
+    for file in (gone, away):
+        file.write_bytes(host.file.read_bytes())
+    other.write_text("theirs")
+    host.records.close(leave=True)
+    host.records = host.another(
+        f"record tap0 file {host.file} limit 7", f"record tap1 file {gone} limit 7",
+        f"record tap2 file {other} limit 7", "record of tomorrow",
+    )  # fmt: skip
+    host.declare(f"record tap0 file {host.file}", f"record tap7 file {away}")
+    assert host.file.stat() == before
+    assert (gone.exists(), away.exists(), other.exists()) == (False, False, True)
+
+
+def test_a_new_limit_while_the_device_is_away(host: Host) -> None:
+    """The file that the line had before goes all the same."""
+    host.declare(f"record tap0 file {host.file}")
+    host.kernel.remove_device("tap0")
+    host.hear()
+    host.declare(f"record tap0 file {host.file} limit 9")
+    assert not host.file.exists()
+
+
+class Storm(RuleBasedStateMachine):
+    """Whatever happens, and in whatever order it is heard of: at rest the file has the record of
+    the device as it is then, and there is none without a device; but what others have written in
+    its place stays until there is a record again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.host = Host(Path(self.folder.name))
+        self.limit = 7
+
+    def teardown(self) -> None:
+        self.host.records.close()
+        assert not self.host.file.exists() or self.host.file.read_text() == "nonsense"
+        self.folder.cleanup()
+
+    @initialize()
+    def declare(self) -> None:
+        self.host.declare(f"record tap0 file {self.host.file} clients {self.host.clients}")
+
+    @rule(limit=st.integers(1, 9))
+    def redeclare(self, limit: int) -> None:
+        self.limit = limit
+        line = f"record tap0 file {self.host.file} limit {limit} clients {self.host.clients}"
+        self.host.declare(line, "record tap1 file /nonexistent/y")
+
+    @rule(number=st.integers(0, 3), add=st.booleans())
+    def address(self, number: int, add: bool) -> None:
+        text = f"10.{number}.0.1/16" if number % 2 else f"2001:db8:{number}::1/64"
+        try:
+            if add:
+                self.host.kernel.add_address("tap0", text)
+            else:
+                self.host.kernel.remove_address("tap0", text)
+        except NetaliasError:
+            pass  # it is there already, or is not, or there is no device
+
+    @rule(up=st.booleans())
+    def flag(self, up: bool) -> None:
+        if "tap0" in self.names():
+            self.host.kernel.set_device("tap0", up=up)
+
+    @rule(speed=st.sampled_from([10, 100]))
+    def come_or_go(self, speed: int) -> None:
+        if "tap0" in self.names():
+            self.host.kernel.remove_device("tap0")
+        else:
+            index = self.host.kernel.add_device("tap0", up=True).index
+            self.host.media.speeds[index] = speed
+
+    @rule(speed=st.sampled_from([10, 100]))
+    def media(self, speed: int) -> None:
+        for index in self.host.media.speeds:
+            self.host.media.speeds[index] = speed
+            self.host.media.announce(index, speed=speed)
+
+    @rule(count=st.integers(0, 5))
+    def clients(self, count: int) -> None:
+        self.host.clients.write_text(f"{count}\n")
+
+    @rule(content=st.sampled_from([None, "nonsense"]))
+    def tamper(self, content: str | None) -> None:
+        if self.host.file.exists():
+            self.host.file.unlink()
+            if content is not None:
+                self.host.file.write_text(content)
+
+    @rule()
+    def hear(self) -> None:
+        self.host.hear()
+
+    @rule()
+    def act(self) -> None:
+        self.host.act()
+
+    def names(self) -> list[str]:
+        return [one.name for one in self.host.kernel.snapshot().devices.values()]
+
+    @rule()
+    def rest(self) -> None:
+        """At rest, when all delays are over."""
+        for _ in range(3):
+            self.host.now += 200
+            self.host.act()
+            if self.host.records.due(self.host.now) is not None:
+                self.host.records.tick(self.host.now)
+        if "tap0" not in self.names():
+            assert not self.host.file.exists() or self.host.file.read_text() == "nonsense"
+            return
+        device = self.host.kernel.device("tap0")
+        text = self.host.clients.read_text() if self.host.clients.exists() else ""
+        snapshot = self.host.kernel.snapshot()
+        found = self.host.there()
+        media = {"speed": self.host.media.speeds[device.index], "port": 0}
+        record = record_of(
+            snapshot.devices[device.index], snapshot.on(device.index), media, clients_in(text),
+            self.limit,
+        )  # fmt: skip
+        assert found == fields(record)
+
+
+Storm.TestCase.settings = settings(max_examples=20, stateful_step_count=25)
+TestStorm = Storm.TestCase
 
 
 # The verb

@@ -157,3 +157,18 @@ def test_the_watcher_keeps_declared_records(
             assert after.end() == 0
     assert not (tmp_path / "lo.json").exists()
     assert cli("save") == ""
+
+
+def test_the_file_of_a_killed_watcher(cli: Command, namespace: Namespace, tmp_path: Path) -> None:
+    """It stays, and the next watcher keeps it; or removes it, where the line is gone."""
+    lines, file = tmp_path / "lines", tmp_path / "x.json"
+    lines.write_text(f"record tap0 file {file}\n")
+    with watching(namespace, tmp_path / "texts", str(lines)):
+        before = file.stat()
+    assert file.stat() == before
+    with watching(namespace, tmp_path / "texts", str(lines)):
+        assert file.stat() == before
+    lines.write_text("")
+    with watching(namespace, tmp_path / "texts", "--allow-empty", str(lines)):
+        assert not file.exists()
+    assert cli("save") == ""
