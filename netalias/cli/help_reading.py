@@ -129,7 +129,7 @@ nothing, and the link-local network is no subnet.
                          or one of them a line
   -j                     JSON; with --follow one object a line
 
-A line in the files has watch keep such a file: record tap0 file /run/tap0.json limit 7
+A line in the files has watch keep such a file: record tap0 file /run/netalias/tap0.json limit 7
 
 Options: those above, -p -n NAME
 """,

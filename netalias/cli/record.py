@@ -137,7 +137,7 @@ def _once(options: Options, engine: Engine, line: RecordLine) -> int:
     from netalias.watch.filed import Filed
 
     output = Once()
-    following = Following(engine, line, lambda: output)
+    following = Following(options, engine, line, output)
     following.close(leave=True)
     found = output.record
     if found is None:
@@ -168,7 +168,7 @@ def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
     if sys.stdout is None and not line.file and not options.txt:
         raise errors.StateError("standard output is closed")
     output = _output(options, engine, line)
-    following = Following(engine, line, lambda: output)
+    following = Following(options, engine, line, output)
     printed = isinstance(output, Printed)
     try:
         return following.run(hangup=printed)
@@ -193,7 +193,7 @@ class Following:
     """One record and the events that change it; its first one is put. Raises StateError,
     KernelError."""
 
-    def __init__(self, engine: Engine, line: RecordLine, output: Callable[[], Output]) -> None:
+    def __init__(self, options: Options, engine: Engine, line: RecordLine, output: Output) -> None:
         from time import monotonic
 
         from netalias.kernel.netlink.ethtool import Media
@@ -207,9 +207,9 @@ class Following:
             pass
         self._records = Records(
             self._monitor.state,
-            Journal(),
+            Journal(quiet=options.quiet, verbose=options.verbose),
             lambda: engine.within(Media),
-            lambda _: output(),
+            lambda _: output,
         )
         self._records.load([line])
         self._records.tick(monotonic())

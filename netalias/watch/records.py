@@ -126,11 +126,13 @@ class Records:
             if files.isdisjoint(one.output.files()):
                 self._withdraw(one)
         self._wake = 0.0
-        self.tell()
-        if self._kept:
-            self._begin()
-        else:
-            self.close(leave=True)
+        try:
+            if self._kept:
+                self._begin()
+            else:
+                self.close(leave=True)
+        finally:  # without media, or without being told of other files, they are kept all the same
+            self.tell()
 
     def tell(self) -> None:
         """Note the lines that hold. Raises StateError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from errno import EMFILE
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from test_desired_declarations import parse, wrong
 from watched import state_of
 
 from netalias.desired.records import RecordLine, read
-from netalias.errors import NetaliasError
+from netalias.errors import NetaliasError, kernel_error
 from netalias.kernel.memory import Memory
 from netalias.model import (
     AF_INET,
@@ -263,6 +264,7 @@ class Host:
         self.log = StringIO()
         self.media = Media()
         self.opened = 0
+        self.refused = False
         self.noted: list[list[str]] = []
         self.records = self.another()
         self.index = self.kernel.add_device("tap0", up=True).index
@@ -280,6 +282,8 @@ class Host:
 
     def _open(self) -> Media:
         self.opened += 1
+        if self.refused:
+            raise kernel_error("ethtool netlink", EMFILE)
         if self.media.closed:
             self.media.open()
         return self.media
@@ -316,6 +320,12 @@ class Host:
         self.log.seek(0)
         self.log.truncate()
         return [line.removeprefix("netalias: ") for line in text.splitlines()]
+
+
+def written(file: Path) -> tuple[int, int]:
+    """Of a file that is not replaced, these stay; another time is that of its last reader."""
+    status = file.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 @pytest.fixture
@@ -355,16 +365,16 @@ def test_the_file_is_replaced_only_when_something_in_it_changes(host: Host) -> N
     """Another MTU, a device that does not matter, the same speed again: not even its time."""
     host.declare(f"record tap0 file {host.file}")
     host.kernel.add_device("tap1", up=True)
-    before = host.file.stat()
+    before = written(host.file)
     host.kernel.set_device("tap0", mtu=1400)
     host.media.announce(host.index, speed=10)
     host.media.announce(host.index + 1, speed=1000)
     host.act()
     host.declare(f"record tap0 file {host.file}", "eth0:0 10.0.0.1")
-    assert host.file.stat() == before
+    assert written(host.file) == before
     host.kernel.add_address("tap0", "10.8.0.1/16")
     host.act()
-    assert host.file.stat().st_ino != before.st_ino
+    assert written(host.file) != before
 
 
 def test_a_device_that_goes_takes_its_record_along(host: Host) -> None:
@@ -456,6 +466,20 @@ def test_a_file_that_cannot_be_written_is_told_once_and_tried_again(host: Host) 
     assert json.loads(file.read_text())["ifname"] == "tap0"
 
 
+def test_without_media_the_rest_is_kept(host: Host) -> None:
+    """The kernel gives no socket for them: it is told, and all else is in the file."""
+    host.refused = True
+    with pytest.raises(NetaliasError, match="ethtool netlink"):
+        host.declare(f"record tap0 file {host.file}")
+    host.act()
+    assert host.there()["ipv4"] == ["10.7.0.0/24"]
+    assert "speed" not in host.there()
+    assert host.noted == [[f"record tap0 file {host.file} limit 7"]]
+    host.kernel.add_address("tap0", "10.8.0.1/16")
+    host.act()
+    assert host.there()["ipv4"] == ["10.7.0.0/24", "10.8.0.0/16"]
+
+
 def test_a_line_that_goes_takes_its_file_along(host: Host) -> None:
     """The socket of media too. A line that changes its limit keeps the file."""
     host.declare(f"record tap0 file {host.file}")
@@ -489,7 +513,7 @@ def test_what_a_killed_watcher_has_left(host: Host) -> None:
     """A line that stands keeps its file as it is; the file of one that is gone goes; so does that
     of a device that is away. A file that is no record stays, and so does what cannot be read."""
     host.declare(f"record tap0 file {host.file}")
-    before = host.file.stat()
+    before = written(host.file)
     gone, away, other = (host.file.with_name(name) for name in ("gone", "away", "other"))
     for file in (gone, away):
         file.write_bytes(host.file.read_bytes())
@@ -500,7 +524,7 @@ def test_what_a_killed_watcher_has_left(host: Host) -> None:
         f"record tap2 file {other} limit 7", "record of tomorrow",
     )  # fmt: skip
     host.declare(f"record tap0 file {host.file}", f"record tap7 file {away}")
-    assert host.file.stat() == before
+    assert written(host.file) == before
     assert (gone.exists(), away.exists(), other.exists()) == (False, False, True)
 
 
