@@ -37,13 +37,13 @@ class Options:
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "bundle",
         "cd", "changes", "clients", "color", "confirm", "conflict", "count", "detach", "details",
         "dry_run", "every", "exit_when_down", "file", "filter", "follow", "force", "group",
-        "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets", "kind", "lender",
-        "limit", "link_local", "log", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases",
-        "mtu", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
-        "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "print", "quiet",
-        "rate", "recorded", "registry", "release", "save", "sdp", "source", "special", "sync",
-        "syntax", "takeover", "tap", "texts", "timestamps", "tree", "txt", "verbose", "version",
-        "wait",
+        "hands_off", "help", "if_up", "inet", "inet6", "interval", "json", "kill_sockets", "kind",
+        "lender", "limit", "link_local", "log", "mac", "mapping", "max_aliases", "metrics",
+        "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
+        "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "print",
+        "quiet", "rate", "recorded", "registry", "release", "save", "sdp", "source", "special",
+        "sync", "syntax", "takeover", "tap", "texts", "timestamps", "tree", "txt", "until",
+        "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -52,7 +52,7 @@ class Options:
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = False
-        self.release = self.takeover = False
+        self.if_up = self.release = self.takeover = False
         self.color = "auto"
         self.inet = self.inet6 = False
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
@@ -64,7 +64,7 @@ class Options:
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
         self.bundle = self.filter = self.follow = self.link_local = self.print = self.sdp = False
         self.sync = self.tap = self.txt = False
-        self.cd = self.clients = self.file = self.limit = self.log = self.mtu = ""
+        self.cd = self.clients = self.file = self.limit = self.log = self.mtu = self.until = ""
         self.registry: Registry | None = None
         self.special: list[str] = []
         self.changes: list[dict[str, object]] | None = None

@@ -19,6 +19,7 @@ def serve(options: Options, asked: Request, folder: str) -> int:
     status."""
     import signal
 
+    from netalias.cli.until import Until
     from netalias.links import netdev
     from netalias.links.bundle.runner import BundleRunner
     from netalias.links.record import Recorder
@@ -26,6 +27,9 @@ def serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.system.signals import Signals
     from netalias.tunnels import tun
 
+    until = Until(options)
+    if until.over:
+        return errors.STATUS_OK
     device = tun.create(asked.name)
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     try:
@@ -35,7 +39,7 @@ def serve(options: Options, asked: Request, folder: str) -> int:
         with Signals() as signals:
             sessions = _sessions(options, asked, runner)
             recorder.ready(sessions)
-            runner.run(sessions, signals)
+            runner.run(sessions, signals, until.parts)
     finally:
         device.close()
         recorder.close()

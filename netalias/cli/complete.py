@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import VERBS
-from netalias.cli.flags import COLOR, COLORS, FLAGS, SPECIAL, TAKING, spelled
+from netalias.cli.flags import COLOR, COLORS, FLAGS, MONITOR, SPECIAL, TAKING, UNTIL, spelled
 from netalias.cli.output import write
 from netalias.cli.show import SUBJECTS
 from netalias.desired import ACD, CONFLICT, HEAL, LINKLOCAL, ON_DOWN, SOURCE, WORDS, arguments
@@ -110,7 +110,8 @@ def _split(options: Options, words: Sequence[str]) -> tuple[str, list[str], str]
             waiting = ""
         elif word.startswith("-") and (verb or not rest):
             name = spelled(word)
-            waiting = name if name in TAKING else ""
+            alone = name == UNTIL and verb == MONITOR
+            waiting = name if name in TAKING and not alone else ""
         elif not verb and not rest and word in VERBS:
             verb = word
         else:
@@ -133,7 +134,7 @@ def _values(options: Options, option: str, last: str) -> list[str]:
     }  # fmt: skip
     if TAKING.get(option) == "netns":
         return _namespaces()
-    if option == "--only":
+    if option in ("--only", UNTIL):
         return _names(options, mains_only=True)
     if option == "--map":
         done = last.rpartition("=")

@@ -50,6 +50,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--follow": ("follow", True),
     "--force": ("force", True),
     "--hands-off": ("hands_off", True),
+    "--if-up": ("if_up", True),
     "--kill-sockets": ("kill_sockets", True),
     "--link-local": ("link_local", True),
     "--mac": ("mac", True),
@@ -75,6 +76,7 @@ TAKING: dict[str, str] = {
     "--announce": "announce",
     "--cd": "cd",
     "--clients-file": "clients",
+    "--exit-when-down": "until",
     "--confirm": "confirm",
     "--count": "count",
     "--interval": "interval",
@@ -114,6 +116,7 @@ _ROWS = (
     "record", "relay", "renew", "rollback", "top", "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
+_RESIDENT = ("link", "relay", "vif", "watch")
 _REHEARSED = (
     "adopt", "announce", "iface", "move", "pool", "publish", "relay", "renew", "unpublish", "vif",
 )  # fmt: skip
@@ -147,7 +150,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--count": ("top",),
     "--detach": ("vif", "relay", "watch"),
     "--dry-run": (*_DECLARED, *_REHEARSED),
-    "--exit-when-down": ("monitor",),
+    "--exit-when-down": ("monitor", *_RESIDENT),
     "--file": ("record",),
     "--filter": ("link",),
     "--follow": ("record",),
@@ -155,6 +158,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--force": (*_DECLARED, "move", "iface", "pool"),
     "--from": ("batch", "cluster", "import", "pool"),
     "--hands-off": (*_DECLARED, "move", "pool", "watch"),
+    "--if-up": ("monitor", *_RESIDENT),
     "--interval": ("top",),
     "--kill-sockets": ("iface",),
     "--kind": ("import", "move"),
@@ -195,6 +199,9 @@ has the other options."""
 
 COLOR = ("-c", "--color")
 COLORS = ("auto", "always", "never")
+MONITOR = "monitor"
+"""The verb for which --exit-when-down is about the devices among its words: it takes no other."""
+UNTIL = "--exit-when-down"
 BATCH = ("-b", "-batch")
 """Options of ip(8) that stand for the verb batch."""
 
@@ -271,7 +278,7 @@ def parse(rest: list[str], options: Options) -> list[str]:
         if word in BATCH:
             rest.insert(0, "batch")
             break
-        _take(word, rest, options)
+        _take(_joined(word, rest, rest), rest, options)
     found, rest = rest[:1], rest[1:]
     own = bool(found) and (":" in found[0] or found[0] == "emulate")
     while rest:
@@ -279,12 +286,19 @@ def parse(rest: list[str], options: Options) -> list[str]:
         if word == "--" and not own:
             return found + rest
         if word in FLAGS and (word.startswith("--") or word == "-h"):
-            _take(word, rest, options)
+            _take(word if own else _joined(word, found, rest), rest, options)
         elif own or word == "-" or not word.startswith("-"):
             found.append(word)
         else:
             _take(word, rest, options)
     return found
+
+
+def _joined(word: str, verb: list[str], rest: list[str]) -> str:
+    """The option UNTIL with the device in *rest*, unless the first word of *verb* is MONITOR."""
+    if word != UNTIL or not rest or rest[0].startswith("-") or MONITOR.startswith(verb[0]):
+        return word
+    return f"{word}={rest.pop(0)}"
 
 
 def _take(word: str, rest: list[str], options: Options) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.cli import Options
+    from netalias.cli.until import Until
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
     from netalias.engine.tunnels import Held
@@ -26,12 +27,16 @@ def carry(options: Options, task: Tunnel, beside: Callable[[], Beside] | None = 
         status, ready = _detached()
         if status >= 0:
             return status
+    from netalias.cli.until import Until
     from netalias.engine import tunnels
 
     with options.engine() as engine:
+        until = engine.within(lambda: Until(options))
+        if until.over:
+            return errors.STATUS_OK
         held = tunnels.hold(engine, task)
         try:
-            _carry(options, engine, task, held, ready, beside)
+            _carry(options, engine, task, held, ready, beside, until)
         finally:
             _end(engine, task, held)
     return errors.STATUS_OK
@@ -44,6 +49,7 @@ def _carry(
     held: Held,
     ready: int,
     beside: Callable[[], Beside] | None,
+    until: Until,
 ) -> None:
     """Make a device as its line says, and relay."""
     import gc
@@ -72,6 +78,7 @@ def _carry(
     pairs = dict(zip(words[::2], words[1::2], strict=True))
     carriage = os.dup(held.carriage.fileno())
     made = plane.relay(held.device, carriage_of(task), carriage, held.count, pairs)
+    made.parts += until.parts
     more = beside() if beside is not None else None
     if more is not None:
         made.parts += more.parts

@@ -165,6 +165,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --sdp, --txt                     record: as a service record of Bluetooth, as data of DNS-SD
   --limit N                        record: how many clients there may be (default 7)
   --clients-file F|N               record: how many clients there are
+  --exit-when-down DEV             watch, vif, relay, link: end when DEV, which was up, goes down
+  --if-up                          with --exit-when-down: end at once where that is not up
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end
   --takeover                       watch: take over from the running watcher, without a gap
@@ -400,13 +402,16 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 
   --on-down free|keep    free or keep aliases whose line does not say
   --release              remove the declared aliases at the end
+  --exit-when-down DEV   end with 0 when DEV, which was up, goes down or away; --if-up: at once
+                         where it is not up
   --takeover             take over from the watcher that runs, in an update: its unread events, lock
                          and socket go along, and it ends. Where that fails it goes on. Without
                          further words those of the running one are used
   --detach               end when the watcher watches; it stays behind
   --texts FOLDER         the folder of the texts aliases and alias_types (default
                          /run/netalias/net, with -n /run/netalias/INODE/net);
-                         FOLDER.sock answers the words aliases, alias_types, json, health
+                         FOLDER.sock answers the words aliases, alias_types, json, health, and
+                         subscribe [KINDS] [DEV] with events as monitor has them
   --metrics FILE         write metrics for Prometheus every 15 seconds; --metrics-aliases N: with
                          bytes and packets of the first N alias devices
   --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,

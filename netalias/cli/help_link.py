@@ -40,6 +40,9 @@ send to the port first is the peer.
   --log [+|-]LEVEL,...
                  what is logged: physical (bytes in hex), sync (packets in hex), debug (protocols
                  and messages), phase (the usual one); without a sign, these and no others
+  --exit-when-down DEV
+                 end with 0 when DEV, which was up, goes down or away; --if-up: at once where it is
+                 not up
   -q             warnings only
 
 netalias show physical [NAME]... tells of all links, show bundle of those of bundles.

@@ -101,6 +101,7 @@ aliases. A name that does not exist yet is awaited.
   --on-carrier SCRIPT, --on-no-carrier SCRIPT
                       run SCRIPT when a device gets or loses its carrier
   --exit-when-down    end with status 0 when a named device goes down or is deleted
+  --if-up             with it: at once where none of them is up
 
 A script gets the arguments of ifwatchd(8): the primary name of the device, /dev/null, 9600, the
 address, and the other end or the broadcast address.

@@ -30,6 +30,9 @@ even that of the network of the address. vif shows all tunnels, with their packe
 show vif0 one in detail, with the flags that it has and those that VIF had.
 
   --detach     where no watcher runs, leave the tunnel behind
+  --exit-when-down DEV
+               end with 0 when DEV, which was up, goes down or away; --if-up: at once where it is
+               not up. Not where a watcher carries it
   --absent-ok  vif0-: a tunnel that is not there is no error
 
 Options: those above, -j -p -d -v -q --dry-run --wait SECONDS -n NAME
@@ -53,5 +56,6 @@ begins with relay says the same for as long as it stands.
 What keeps packets from their way (forwarding, proxy_ndp, proxy_delay, another route, a policy of
 the firewall) is told with the command that removes it. No such thing is set.
 
-Options: -j -p -d -v -q --detach --absent-ok --dry-run --wait SECONDS -n NAME
+Options: -j -p -d -v -q --detach --absent-ok --dry-run --wait SECONDS -n NAME, and as for vif
+--exit-when-down DEV --if-up
 """

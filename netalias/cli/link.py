@@ -103,6 +103,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     from time import monotonic
 
     from netalias import __version__
+    from netalias.cli.until import Until
     from netalias.links import handover, takeover
     from netalias.links.levels import Log
     from netalias.links.record import Recorder
@@ -111,6 +112,9 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
 
+    until = Until(options)
+    if until.over:
+        return errors.STATUS_OK
     mine = handover.version(__version__)
     came = None
     if asked.action == TAKEOVER:
@@ -134,7 +138,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
         part = _beside(options, runner, session, folder, asked.cookie, came)
         with Signals() as signals:
             recorder.ready([session])
-            runner.run(session, signals, [giver, part])
+            runner.run(session, signals, [giver, part, *until.parts])
     finally:
         device.close()
         recorder.close(given=giver.given)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 def monitor(options: Options, words: list[str]) -> int:
     """Print the present aliases and then events; the exit status. It ends if interrupted, if the
     reader closes the pipe, or with ``--exit-when-down`` if a named device goes down."""
+    if options.until:
+        raise errors.UsageError("--exit-when-down is about the devices that monitor is told")
+    if options.if_up and not options.exit_when_down:
+        raise errors.UsageError("--if-up belongs to --exit-when-down")
     if options.exit_when_down and not words:
         raise errors.UsageError("--exit-when-down needs the name of a device")
     if sys.stdout is None:
@@ -35,6 +39,7 @@ def monitor(options: Options, words: list[str]) -> int:
         timestamps=options.timestamps,
         initial=not options.no_initial,
         exit_when_down=options.exit_when_down,
+        if_up=options.if_up,
     )
     try:
         return EventPrinter(settings, lambda text: complain(text, "warning: ")).run()

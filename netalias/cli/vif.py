@@ -43,6 +43,10 @@ def carry(
     """Have the running watcher carry a tunnel, or do it in this process, with --detach in one that
     stays behind; the exit status. *alone* carries it in this process, where that takes more.
     Raises StateError, NotPermitted, KernelError, LockBusy."""
+    if options.exit_when_down or options.if_up:
+        from netalias.cli.until import check
+
+        check(options)
     with options.engine() as engine:
         engine.kernel.permitted()
         with engine.transaction(dry=options.dry_run) as transaction:
@@ -50,6 +54,10 @@ def carry(
             from netalias.runtime.instance import running
 
             folder, watcher = transaction.path, running(transaction.path)
+            if watcher is not None and options.until:
+                raise errors.StateError(
+                    f"{task.title}: the watcher (pid {watcher.pid}) carries it, whatever goes down"
+                )
             _check_apart(folder, task)
             if options.changes is not None:
                 options.changes.append({"change": "carry", **task.fields()})

@@ -52,9 +52,10 @@ def _said(options: Options, words: list[str]) -> list[str]:
 def _watch(options: Options, words: list[str], ready: Callable[[], None]) -> int:
     import gc
 
-    from netalias import __version__
+    from netalias import __version__, errors
     from netalias.cli import number
     from netalias.cli.metrics import limit_of
+    from netalias.cli.until import Until
     from netalias.desired import ON_DOWN, choice
     from netalias.desired.declarations import MOST
     from netalias.desired.index import FREE
@@ -86,4 +87,8 @@ def _watch(options: Options, words: list[str], ready: Callable[[], None]) -> int
     options.wait = "0"  # the watcher polls for the lock, and handles events meanwhile
     options.netns = options.netns and held(options.netns)
     with options.engine() as engine:
+        until = engine.within(lambda: Until(options))
+        if until.over:
+            return errors.STATUS_OK
+        settings.beside = until.parts
         return Watcher(settings, engine).run()

@@ -30,12 +30,13 @@ class Settings:
     ``names`` are those of main devices and aliases, none for all; ``group`` is the mark of our
     devices (IFLA_GROUP). ``netns`` is a network namespace by name or path, empty for that of the
     caller. ``scripts`` has a path by occasion (hooks.OCCASIONS). With ``initial`` the objects that
-    exist already come first; with ``exit_when_down`` a named device that goes down or away ends it.
+    exist already come first; with ``exit_when_down`` a named device that goes down or away ends it,
+    and with ``if_up`` it ends at the beginning where no named device is up.
     """
 
     __slots__ = (
-        "exit_when_down", "group", "initial", "json", "names", "netns", "routes", "scripts",
-        "timestamps",
+        "exit_when_down", "group", "if_up", "initial", "json", "names", "netns", "routes",
+        "scripts", "timestamps",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Settings:
         timestamps: bool = False,
         initial: bool = True,
         exit_when_down: bool = False,
+        if_up: bool = False,
     ) -> None:
         self.names = names
         self.group = group
@@ -60,6 +62,7 @@ class Settings:
         self.timestamps = timestamps
         self.initial = initial
         self.exit_when_down = exit_when_down
+        self.if_up = if_up
 
 
 class EventPrinter:
@@ -109,6 +112,8 @@ class EventPrinter:
         for event in self._picked(self._monitor.start()):
             if self._settings.initial:
                 self._print(event, initial=True)
+        up = any(one.up and self._selection.named(one) for one in self._monitor.state.devices())
+        self._done = self._settings.if_up and not up
         reading = [ending.fileno(), *self._monitor.filenos()]
         while not self._done:
             hooks = [self._hooks.pidfd] if self._hooks.pidfd >= 0 else []

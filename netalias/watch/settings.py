@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netalias.system.loop import Pollable
+
 LOCKED = 10
 """Seconds that the start waits for the lock of the namespace."""
 
@@ -23,14 +25,14 @@ class Settings:
     the counters of ``metrics_aliases`` aliases. ``release`` removes the declared aliases at the
     end, and ``most`` is how many the files may declare. ``takeover`` takes over from the watcher
     that runs; ``program`` is the release of this program. ``ready`` is called when the watcher has
-    begun to watch; ``words`` are those of its command line. The others are those of a
-    reconciliation and of a Journal.
+    begun to watch; ``words`` are those of its command line, ``beside`` are further parts of its
+    loop. The others are those of a reconciliation and of a Journal.
     """
 
     __slots__ = (
-        "allow_empty", "allow_shrink", "files", "metrics", "metrics_aliases", "most", "on_down",
-        "private_texts", "program", "quiet", "ready", "release", "takeover", "texts", "verbose",
-        "wait", "words",
+        "allow_empty", "allow_shrink", "beside", "files", "metrics", "metrics_aliases", "most",
+        "on_down", "private_texts", "program", "quiet", "ready", "release", "takeover", "texts",
+        "verbose", "wait", "words",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +55,7 @@ class Settings:
         program: str = "",
         ready: Callable[[], object] = lambda: None,
         words: Sequence[str] = (),
+        beside: Sequence[Pollable] = (),
     ) -> None:
         self.files = files
         self.wait = wait
@@ -71,3 +74,4 @@ class Settings:
         self.program = program
         self.ready = ready
         self.words = words
+        self.beside = beside

@@ -295,6 +295,7 @@ class Watcher:
             *self.texts.parts(),
             Timer(summary.due, summary.tick),
             self.takeover,
+            *self._settings.beside,
         ]
         self._followed = files
         if self._metrics is not None:

@@ -86,13 +86,16 @@ class BundleRunner:
         for member in self.bundle.members:
             member.open = False
 
-    def run(self, sessions: Sequence[Session], signals: Signals) -> None:
+    def run(
+        self, sessions: Sequence[Session], signals: Signals, beside: Iterable[Pollable] = ()
+    ) -> None:
         """Serve until a signal, or until no link can come back. Raises StateError when the device
         is gone."""
         self.sessions = sessions
         netdev.set_carrier(self.tun, False)
         parts: list[Pollable] = [
             Reader([signals.fileno()], self.end),
+            *beside,
             *sessions,
             _Device(self),
             Timer(self.bundle.due, self._tick),
