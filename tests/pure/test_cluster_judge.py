@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -236,3 +237,9 @@ def test_what_claims_an_address() -> None:
     trace = recording(10, *((1000.05, one) for one in frames), lost=3)
     assert trace.claims == [Claim(1000.05, WEB, A)] * 3
     assert (trace.answers, trace.lost) == ([], 3)
+
+
+def test_the_messages_of_one_call() -> None:
+    """The kernel's struct mmsghdr: a struct msghdr of 56 bytes and a length, aligned."""
+    assert ctypes.sizeof(asker.Msghdr) == 64
+    assert asker.Msghdr.length.offset == 56

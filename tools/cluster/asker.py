@@ -77,6 +77,7 @@ class Msghdr(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("controllen", ctypes.c_size_t),
         ("flags", ctypes.c_int),
+        ("pad", ctypes.c_uint32),
         ("length", ctypes.c_uint32),
     )
 
