@@ -29,7 +29,7 @@ from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
 from netalias.cluster.orders import parse
 from netalias.cluster.records import Spread
-from netalias.cluster.store import Follow, StoreError
+from netalias.cluster.store import Change, Follow, Revoke, StoreError
 from netalias.cluster.suspend import Suspension
 from netalias.cluster.tokens import Tokens
 from netalias.desired.cluster import Cluster, cluster
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 RETRY = 5.0
 """Seconds before files that cannot be used are looked at again."""
 KEYWORDS = ("cluster", "float")
+LAST = Change, Revoke
+"""Requests that have to be answered, or have failed, before the process ends."""
 ALIVE = "alive"
 """The line by which a watcher shows that it would carry out orders."""
 
@@ -233,9 +235,11 @@ class Carrier:
                 self._agent.answered(asked, answer.result, self._boottime())
             if not self._send(self._agent, self._engine) and not answers:
                 break
-        left = [one for one in self._asked.values() if not isinstance(one.request, Follow)]
-        if self._agent is not None and self._agent.ended and not left:
-            self._end()
+        if self._agent is not None and self._agent.ended:
+            # What only asks, and may wait for a store that is away, keeps nobody here.
+            left = [one for one in self._asked.values() if isinstance(one.request, LAST)]
+            if not left:
+                self._end()
 
     def _send(self, agent: Agent, engine: Engine) -> bool:
         """Empty the outbox; whether there were requests."""
