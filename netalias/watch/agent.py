@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from select import POLLOUT
+from select import POLLOUT, poll
 
 from netalias import errors
 from netalias.cluster.orders import Stands, parse
@@ -53,6 +53,10 @@ def spawn(link: int, folder: str) -> int:
     command = [sys.executable, *flags, "-c", START, folders, NAME, str(given), folder]
     actions = [(os.POSIX_SPAWN_DUP2, link, given)]
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+
+
+LEAVING = 5.0
+"""Seconds in which everything is given up at the end."""
 
 
 class Agent:
@@ -102,6 +106,21 @@ class Agent:
             self._declare()  # without any, the process ends when nothing is held any more
         else:
             self._due = 0.0 if lines else None
+
+    def release(self) -> None:
+        """Give up all, and wait until the store knows; not for long, if it does not answer."""
+        self.load(())
+        end = self._clock() + LEAVING
+        state = poll()
+        while self._link is not None and (now := self._clock()) < end:
+            due = self.due(now)
+            if due is not None and due <= 0:
+                self.tick(now)
+                continue
+            for fileno, events in self.wanted(now).items():
+                state.register(fileno, events)
+            for fileno, events in state.poll(int(min(end - now, due or LEAVING) * 1000) + 1):
+                self.ready(fileno, events, self._clock())
 
     def close(self) -> None:
         """End the process. What stands runs out, unless another watcher goes on with it."""

@@ -53,9 +53,12 @@ class Pools:
         if self.agent is not None:
             self.agent.floats.hear(event)
 
-    def close(self) -> None:
-        """End the agent. What stands runs out, unless another watcher goes on with it."""
+    def close(self, *, release: bool = False) -> None:
+        """End the agent. What stands runs out, unless another watcher goes on with it; with
+        *release* it is given up first, so that others need not wait."""
         if self.agent is not None:
+            if release:
+                self.agent.release()
             self.agent.close()
 
     def counts(self) -> Floats:

@@ -202,7 +202,7 @@ class Watcher:
         self.records.close(leave=shared)
         if not shared:
             self._try(self.relays.close)
-        self.pools.close()
+        self._try(lambda: self.pools.close(release=self._settings.release and not shared))
         self.claims.close()
         self.announcer.close()
         self.responder.close()
