@@ -116,7 +116,7 @@ _ROWS = (
     "record", "relay", "renew", "rollback", "top", "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
-_RESIDENT = ("link", "relay", "vif", "watch")
+_RESIDENT = ("link", "record", "relay", "vif", "watch")
 _REHEARSED = (
     "adopt", "announce", "iface", "move", "pool", "publish", "relay", "renew", "unpublish", "vif",
 )  # fmt: skip

@@ -165,7 +165,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --sdp, --txt                     record: as a service record of Bluetooth, as data of DNS-SD
   --limit N                        record: how many clients there may be (default 7)
   --clients-file F|N               record: how many clients there are
-  --exit-when-down DEV             watch, vif, relay, link: end when DEV, which was up, goes down
+  --exit-when-down DEV             watch, record, vif, relay, link: end when DEV, which was up,
+                                   goes down
   --if-up                          with --exit-when-down: end at once where that is not up
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end

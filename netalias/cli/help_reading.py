@@ -128,6 +128,8 @@ nothing, and the link-local network is no subnet.
   --limit N              the clients that there may be (default 7)
   --clients-file F|N     the clients that there are: their number, or a file that has their number
                          or one of them a line
+  --exit-when-down DEV   with --follow: end when a device, which was up, goes down
+  --if-up                with --exit-when-down: end at once where that is not up
   -j                     JSON; with --follow one object a line
 
 A line in the files has watch keep such a file: record tap0 file /run/netalias/tap0.json limit 7

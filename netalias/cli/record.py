@@ -6,16 +6,17 @@ import sys
 
 from netalias import errors
 from netalias.cli.output import write
+from netalias.cli.until import Until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from netalias.cli import Options
     from netalias.desired.records import RecordLine
     from netalias.engine import Engine
     from netalias.record import Record
-    from netalias.system.loop import Loop
+    from netalias.system.loop import Loop, Pollable
     from netalias.watch.records import Output
 
 EXAMPLE = "netalias record tap0"
@@ -86,6 +87,8 @@ def record(options: Options, words: list[str]) -> int:
     whenever it changes, until a signal."""
     if len(words) != 1:
         raise errors.UsageError("record needs the name of one device", EXAMPLE)
+    if options.until and not options.follow:
+        raise errors.UsageError("--exit-when-down belongs to --follow")
     if options.json + options.sdp + options.txt > 1:
         raise errors.UsageError("-j, --sdp and --txt exclude each other")
     if options.sdp and not options.file and (options.follow or _is_terminal()):
@@ -168,10 +171,13 @@ def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
     if sys.stdout is None and not line.file and not options.txt:
         raise errors.StateError("standard output is closed")
     output = _output(options, engine, line)
+    until = engine.within(lambda: Until(options))
+    if until.over:
+        return errors.STATUS_OK
     following = Following(options, engine, line, output)
     printed = isinstance(output, Printed)
     try:
-        return following.run(hangup=printed)
+        return following.run(until.parts, hangup=printed)
     finally:
         following.close(leave=printed)
 
@@ -215,9 +221,9 @@ class Following:
         self._records.tick(monotonic())
         self._status = errors.STATUS_OK
 
-    def run(self, *, hangup: bool) -> int:
+    def run(self, beside: Iterable[Pollable], *, hangup: bool) -> int:
         """Follow until SIGTERM, SIGINT or SIGHUP; with *hangup* until nobody reads standard output.
-        The exit status."""
+        *beside*: other parts of the loop. The exit status."""
         from netalias.system.loop import Loop, Reader
         from netalias.system.signals import Signals
 
@@ -227,6 +233,7 @@ class Following:
                     Reader(self._monitor.filenos(), self._hear),
                     self._records,
                     Reader([signals.fileno()], lambda: self._signalled(signals.read())),
+                    *beside,
                     *([Hangup()] if hangup else []),
                 ],
                 self._clock,

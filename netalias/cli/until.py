@@ -1,4 +1,4 @@
-"""``--exit-when-down DEV`` and ``--if-up`` of commands that stay: watch, vif, relay, link run."""
+"""``--exit-when-down DEV`` and ``--if-up`` of all commands that stay but monitor."""
 
 from __future__ import annotations
 

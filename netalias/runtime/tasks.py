@@ -31,12 +31,6 @@ def carried_out(folder: str) -> list[str]:
 
 
 def left(folder: str, file: str) -> list[str]:
-    """The lines in one of FILES, which a watcher that was killed may have left. Raises
-    StateError."""
-    return [line for line in _read(folder + file).split("\n") if line]
-
-
-def left(folder: str, file: str) -> list[str]:
     """The lines in one of FILES, whoever has left them. Raises StateError."""
     return [line for line in _read(folder + file).split("\n") if line]
 

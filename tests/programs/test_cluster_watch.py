@@ -12,7 +12,9 @@ from etcd_members import Members
 from support import until
 from watcher import successor, watching
 
-LINES = "cluster etcd http://127.0.0.1 node n1 ttl 5\nfloat web eth9:100-103 10.0.0.100-103/24 kind macvlan"
+LINES = """\
+cluster etcd http://127.0.0.1 node n1 ttl 5
+float web eth9:100-103 10.0.0.100-103/24 kind macvlan"""
 ALL = {f"10.0.0.{last}" for last in range(100, 104)}
 
 

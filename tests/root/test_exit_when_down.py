@@ -15,6 +15,7 @@ from netalias.monitor.down import Down
 
 RESIDENT = {
     "watch": "watch {file}",
+    "record": "record eth9 --follow --file {file}.json",
     "vif": f"vif0 198.51.100.7/24 to {OUTER[1]} carriage udp:7777",
     "relay": f"relay 198.51.100.9 on eth9 to {OUTER[1]} carriage udp:7777",
     "link": "link run link0 *:7778/udp",
@@ -42,8 +43,10 @@ def words_of(verb: str, folder: Path) -> list[str]:
     return [*COMMAND, "-q", *words, *texts, "--exit-when-down", "br9"]
 
 
-def works(host: Command, verb: str) -> bool:
+def works(host: Command, folder: Path, verb: str) -> bool:
     """Whether the command has begun."""
+    if verb == "record":
+        return (folder / "conf.json").exists()
     return MADE[verb] in host.namespace.names() if verb in MADE else "eth9:0" in host.names()
 
 
@@ -52,7 +55,7 @@ def test_it_ends_when_the_device_goes_down(host: Command, tmp_path: Path, verb: 
     """D-1: with 0, in order; a device that is down at the beginning is waited for."""
     process = host.namespace.start(words_of(verb, tmp_path), stderr=subprocess.DEVNULL)
     try:
-        until(lambda: works(host, verb))
+        until(lambda: works(host, tmp_path, verb))
         host.namespace.ip("link set br9 up")
         host.namespace.ip("link set br9 mtu 1400")
         assert process.poll() is None
@@ -71,7 +74,7 @@ def test_with_if_up_a_device_that_is_down_ends_it(host: Command, tmp_path: Path,
     process = host.namespace.start(words, stderr=subprocess.PIPE)
     _, said = process.communicate(timeout=SECONDS)
     assert (process.returncode, said) == (0, "")
-    assert not works(host, verb)
+    assert not works(host, tmp_path, verb)
 
 
 def test_monitor_with_if_up(host: Command) -> None:
@@ -85,7 +88,7 @@ def test_what_a_watcher_carries_has_no_such_end(host: Command, tmp_path: Path) -
     """The command would end at once, whatever goes down."""
     watch = host.namespace.start(words_of("watch", tmp_path), stderr=subprocess.DEVNULL)
     try:
-        until(lambda: works(host, "watch"))
+        until(lambda: works(host, tmp_path, "watch"))
         line = host.fails(2, *RESIDENT["vif"].split(), "--exit-when-down", "br9")
         assert line.endswith(f"the watcher (pid {watch.pid}) carries it, whatever goes down")
     finally:
