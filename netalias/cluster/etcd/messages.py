@@ -136,7 +136,7 @@ class Authenticate:
         self._fields = {"name": name, "password": password}
 
     def body(self) -> bytes:
-        """The request as JSON."""
+        """The name and the password."""
         return _encoded(self._fields)
 
     def take(self, fields: dict[str, Any]) -> str:
