@@ -73,7 +73,7 @@ class Cluster(Task):
     def fields(self) -> dict[str, object]:
         """Its JSON object, without the place."""
         found: dict[str, object] = {KEYWORD: ENGINE, "endpoints": [*self.endpoints]}
-        return found | {word: self.option(word) or None for word in OPTIONS}
+        return found | {word: self.option(word) for word in OPTIONS if self.option(word)}
 
 
 def read(words: list[str]) -> Cluster:

@@ -151,7 +151,8 @@ class Float(Task):
             "first": self.spelled(self.addresses[0]),
             "last": self.spelled(self.addresses[-1]),
         }
-        return found | {PREFER: self.prefer or None, "hold_down": self.hold_down}
+        found |= {PREFER: self.prefer} if self.prefer else {}
+        return found | {"hold_down": self.hold_down}
 
 
 def read(words: list[str]) -> Float:

@@ -266,6 +266,34 @@ def test_a_line_that_waits_for_a_watcher() -> None:
     assert doctor.examine(found) == []
 
 
+def test_an_address_that_floats_and_stands_for_ever() -> None:
+    """Somebody has made it by hand; one with a lifetime is held."""
+    found = staged()
+    found.watched = True
+    lines = "cluster etcd http://127.0.0.1\nfloat web eth0:3-4 10.0.0.5-6/24\n"
+    found.tasks = [*declarations.parse([("f", lines)], lazy()).tasks]
+    finding = only(found, "lasting")
+    assert finding.lines() == [
+        "eth0:0: its address belongs to float web, and never ends",
+        "another host may have it by f:2, and both would answer",
+        "netalias eth0:0-",
+    ]
+    assert (finding.level, finding.address) == (ERROR, "10.0.0.5")
+    found.aliases[0].lease = 10
+    assert doctor.examine(found) == []
+
+
+def test_what_floats_without_a_store() -> None:
+    """No host has it."""
+    found = staged()
+    found.watched = True
+    found.tasks = [*declarations.parse([("f", "float web eth0:3 10.0.9.5/24")], lazy()).tasks]
+    assert only(found, "undecided").lines() == [
+        "float web is declared, and no host has its addresses",
+        "f:1 waits for a line cluster, which names the store",
+    ]
+
+
 def test_a_network_that_is_routed_into_a_tunnel() -> None:
     """C-4: by the address of a tunnel itself where somebody else has set it, or by another one. An
     address that brings no route is fine, and so is any on a device of others."""

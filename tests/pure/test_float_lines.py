@@ -3,7 +3,11 @@ share with others."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from test_cli_memory import Command
 from test_desired_declarations import parse
 
 from netalias import errors
@@ -184,3 +188,23 @@ def test_a_password_goes_in_the_clear_to_this_host_only() -> None:
     assert store("cluster etcd http://127.0.0.1:1,http://[::1]:1,http://localhost:1 user /u").files
     with pytest.raises(errors.UsageError, match="ca needs https"):
         store("cluster etcd http://127.0.0.1:1 ca /c")
+
+
+def test_lines_as_json_and_those_that_wait(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each output is as its schema says; without a watcher nobody carries them out."""
+    command = Command(capsys)
+    file = tmp_path / "netalias.conf"
+    lines = ["cluster etcd https://a ca /c cert /d key /k user /u node n", "cluster etcd http://a"]
+    web = "float web eth0:5-6 10.0.0.5-6/24"
+    for line, more in zip(lines, (" prefer n hold-down 9", ""), strict=True):
+        file.write_text(f"{line}\n{web}{more}\n")
+        declared = json.loads(command("-j", "check", "--syntax", str(file)))
+        out, said = command.run(["-j", "check", str(file)], 3)
+        assert said.endswith("and 1 more line wait for a watcher (netalias watch)\n")
+        waiting = json.loads(out)
+        place = {"place": f"{file}:1"}
+        assert declared[0] == store(line).fields() | place
+        assert declared[1] == one(web + more).fields() | {"place": f"{file}:2"}
+        assert waiting == [{"change": "unwatched", **found} for found in declared]
