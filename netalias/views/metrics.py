@@ -104,7 +104,7 @@ def watching(
 
 
 def floats(pools: Mapping[str, tuple[int, int]], left: float) -> str:
-    """The pools that float, by their names; *left* are the seconds until the first address of this
+    """The pools that float, by name; *left* are the seconds until the first address of this
     host has to be gone. Nothing without pools."""
     names = {name: f'{{pool="{_escaped(name)}"}}' for name in sorted(pools)}
     declared = {label: str(pools[name][0]) for name, label in names.items()}

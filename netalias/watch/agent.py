@@ -79,6 +79,7 @@ class Agent:
         self._lines: list[str] = []
         self._store = ""
         self._alive = 0.0
+        self._stuck = False
         self._link: Link | None = None
         self._pidfd = -1
         self._due: float | None = None
@@ -143,13 +144,18 @@ class Agent:
 
     def _declare(self) -> None:
         """Tell the lines, and that there are no more."""
-        assert self._link is not None
         for line in [*self._lines, ""]:
-            self._link.put(line)
+            self._put(line)
 
     def _send(self, message: Message) -> None:
+        self._put(message.line())
+
+    def _put(self, line: str) -> None:
         if self._link is not None:
-            self._link.put(message.line())
+            try:
+                self._link.put(line)
+            except errors.PacketError:
+                self._stuck = True  # whoever reports is in the middle of something
 
     def _end(self) -> None:
         """End the agent, which notices that nobody has the other end of the link any more."""
@@ -191,7 +197,7 @@ class Agent:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
-        times = [self.floats.due(now)]
+        times = [self.floats.due(now) if not self._stuck else 0.0]
         if self._link is not None:
             times.append(max(0.0, self._alive + ALIVE - now))
         elif self._due is not None:
@@ -200,6 +206,9 @@ class Agent:
 
     def tick(self, now: float) -> None:
         """Start an agent, or do what was ordered."""
+        if self._stuck:
+            self._stuck = False
+            self._died("does not read", now)
         if self._due is not None and self._link is None and self._due <= now:
             self._due = None
             try:
@@ -209,5 +218,5 @@ class Agent:
                 raise
         if self._link is not None and now >= self._alive + ALIVE:
             self._alive = now
-            self._link.put("alive")
+            self._put("alive")
         self.floats.tick(now)

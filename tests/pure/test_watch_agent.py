@@ -13,6 +13,7 @@ from test_desired_declarations import parse
 from watched import Watched
 
 from netalias.runtime import tasks
+from netalias.system import lines
 from netalias.system.journal import Journal
 from netalias.system.lines import LINE_MAX
 from netalias.watch.agent import ALIVE, Agent
@@ -156,6 +157,23 @@ def test_an_agent_that_keeps_dying_is_started_later_and_later(scripted: Scripted
     scripted.watched.now += 60
     assert scripted.turn()[0] == STORE
     assert len(scripted.processes) == before + 1
+
+
+def test_an_agent_that_does_not_read_is_ended(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has stopped long ago, and would not order anything."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    monkeypatch.setattr(lines, "HELD", 10)
+    scripted.link.send(b"release web/10.0.0.100\n")
+    (ours,) = scripted.agent.wanted(scripted.watched.now)
+    scripted.agent.ready(ours, POLLIN, scripted.watched.now)
+    scripted.agent.tick(scripted.watched.now)
+    monkeypatch.undo()
+    assert STORE in scripted.turn()
+    assert "the agent of the cluster does not read" in "".join(scripted.watched.said())
+    assert len(scripted.processes) == 2
 
 
 def test_an_agent_that_cannot_be_started_is_tried_again(scripted: Scripted) -> None:
