@@ -214,6 +214,7 @@ class Following:
         self._records = Records(
             self._monitor.state,
             Journal(quiet=options.quiet, verbose=options.verbose),
+            monotonic,
             lambda: engine.within(Media),
             lambda _: output,
         )

@@ -26,6 +26,7 @@ from construct import (  # type: ignore[import-untyped]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from netalias.record import Record
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 UINT8, UINT16, UINT32 = 0x08, 0x09, 0x0A
 UUID16, UUID32, UUID128 = 0x19, 0x1A, 0x1C
 TEXT8, TEXT16 = 0x25, 0x26
-SEQUENCE8, SEQUENCE16 = 0x35, 0x36
+SEQUENCE8, SEQUENCE16, SEQUENCE32 = 0x35, 0x36, 0x37
 
 ELEMENT = Struct(
     "head" / Int8ub,
@@ -52,6 +53,7 @@ ELEMENT = Struct(
             TEXT16: Prefixed(Int16ub, GreedyBytes),
             SEQUENCE8: Prefixed(Int8ub, LazyBound(lambda: ELEMENTS)),
             SEQUENCE16: Prefixed(Int16ub, LazyBound(lambda: ELEMENTS)),
+            SEQUENCE32: Prefixed(Int32ub, LazyBound(lambda: ELEMENTS)),
         },
         default=Error,
     ),
@@ -87,6 +89,8 @@ VERSION = 0x0100
 ENGLISH, UTF8 = 0x656E, 106
 """ISO 639 "en", and the number of the character set at IANA."""
 LARGEST = 0xFFFFFFFF
+LONGEST = 0xFFFF
+"""Bytes of a text at most."""
 NAME = "Network Access Point"
 
 
@@ -107,18 +111,25 @@ def _uuid(value: int) -> dict[str, Any]:
 
 
 def _text(text: str) -> dict[str, Any]:
-    value = text.encode("utf-8", "replace")[:0xFFFF]
+    value = text.encode("utf-8", "replace")
     return {"head": TEXT8 if len(value) < 0x100 else TEXT16, "value": value}
+
+
+def _subnets(subnets: Sequence[str]) -> dict[str, Any]:
+    """Those of one family that fit into a text, the first ones."""
+    text = ",".join(subnets)
+    return _text(text if len(text) <= LONGEST else text[: text.rindex(",", 0, LONGEST + 1)])
 
 
 def _sequence(*elements: dict[str, Any]) -> dict[str, Any]:
     size = len(ELEMENTS.build(elements))
-    return {"head": SEQUENCE8 if size < 0x100 else SEQUENCE16, "value": elements}
+    head = SEQUENCE8 if size < 0x100 else SEQUENCE16 if size < 0x10000 else SEQUENCE32
+    return {"head": head, "value": elements}
 
 
 def sdp(record: Record) -> bytes:
-    """The service record. Several subnets of a family are separated by commas; a rate that is not
-    known is 0, and one beyond 32 bits the largest number."""
+    """The service record. Several subnets of a family are separated by commas, those that fit into
+    64 KiB; a rate that is not known is 0, and one beyond 32 bits the largest number."""
     attributes: dict[int, dict[str, Any]] = {
         SERVICE_RECORD_HANDLE: _uint32(0),
         SERVICE_CLASS_ID_LIST: _sequence(_uuid(NAP)),
@@ -143,9 +154,9 @@ def sdp(record: Record) -> bytes:
         MAX_NET_ACCESS_RATE: _uint32(record.rate),
     }
     if record.ipv4:
-        attributes[IPV4_SUBNET] = _text(",".join(record.ipv4))
+        attributes[IPV4_SUBNET] = _subnets(record.ipv4)
     if record.ipv6:
-        attributes[IPV6_SUBNET] = _text(",".join(record.ipv6))
+        attributes[IPV6_SUBNET] = _subnets(record.ipv6)
     pairs = (one for number, value in attributes.items() for one in (_uint16(number), value))
     found: bytes = ELEMENT.build(_sequence(*pairs))
     return found

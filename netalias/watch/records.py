@@ -58,6 +58,11 @@ if TYPE_CHECKING:
 KEYWORD = "record"
 """That of desired/records.py, which files without such lines do not load."""
 NAMING = ("name", "altname")
+SOON = 0.05
+"""Seconds in which changes are collected."""
+REST = 3
+"""So many times as long as the work took is rested after it: a storm of changes on a device with
+thousands of addresses leaves three quarters of the time to the others."""
 
 
 class Kept:
@@ -79,15 +84,16 @@ class Kept:
 class Records:
     """The records of a watcher, a part of its loop.
 
-    *media* opens the socket of media, inside the namespace; *output* makes what has the record of a
-    line; *note* is called with the texts of the lines that hold from now on. *former* are those of
-    the watcher before.
+    *clock* is that of the loop. *media* opens the socket of media, inside the namespace; *output*
+    makes what has the record of a line. *note* is called with the texts of the lines that hold from
+    now on; *former* are those of the watcher before.
     """
 
     def __init__(
         self,
         state: State,
         journal: Journal,
+        clock: Callable[[], float],
         media: Callable[[], Media],
         output: Callable[[RecordLine], Output],
         note: Callable[[list[str]], object] = lambda lines: None,
@@ -95,6 +101,7 @@ class Records:
     ) -> None:
         self._state = state
         self._journal = journal
+        self._clock = clock
         self._open = media
         self._output = output
         self._note = note
@@ -106,6 +113,7 @@ class Records:
         self._former = [*former]
         self._unseen: list[str] = []
         self._wake: float | None = None
+        self._rested = 0.0
 
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines; tick() is due. What a line made that is there no more is withdrawn.
@@ -201,7 +209,7 @@ class Records:
         for name in names:
             one = self._kept.get(name)
             if one is not None:
-                self._wake = 0.0
+                self._soon()
                 if event.what in (ARRIVAL, CARRIER):
                     one.index = 0  # its media may be others
 
@@ -216,7 +224,7 @@ class Records:
             self._read_media()
         elif self._followed is not None and self._followed.read():
             self._follow(self._followed)
-            self._wake = 0.0
+            self._soon()
 
     def _read_media(self) -> None:
         assert self._media is not None
@@ -224,9 +232,14 @@ class Records:
         for key, values, _ in self._media.read():
             if key[1] in ours:
                 self._known[key[1]] = self._known.get(key[1], {}) | values
-                self._wake = 0.0
+                self._soon()
 
     # Work
+
+    def _soon(self) -> None:
+        """Have tick() called when this burst is over."""
+        when = max(self._clock() + SOON, self._rested)
+        self._wake = when if self._wake is None else min(self._wake, when)
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
@@ -236,6 +249,7 @@ class Records:
         """Let every output have the present record. Raises WireError, KernelError."""
         if not self._kept:
             return
+        begun = self._clock()
         found = {name: self._device(name) for name in self._kept}
         self._ask(found)
         self._wake = None  # the answers are read already
@@ -243,6 +257,8 @@ class Records:
             again = self._bring(one, self._record(one, found[name]), now)
             if again is not None:
                 self._wake = again if self._wake is None else min(self._wake, again)
+        ended = self._clock()
+        self._rested = ended + REST * (ended - begun)
 
     def _ask(self, found: dict[str, Device | None]) -> None:
         """Ask for the media of devices that have come. The kernel answers before it returns."""
@@ -311,7 +327,9 @@ class Records:
         return None
 
 
-def kept_in(engine: Engine, state: State, journal: Journal, folder: str) -> Records:
+def kept_in(
+    engine: Engine, state: State, journal: Journal, clock: Callable[[], float], folder: str
+) -> Records:
     """Records in the files that their lines name; *folder* is the runtime directory."""
 
     def media() -> Media:
@@ -327,7 +345,8 @@ def kept_in(engine: Engine, state: State, journal: Journal, folder: str) -> Reco
     def note(lines: list[str]) -> None:
         carried.write(folder, lines, carried.RECORDS)
 
-    return Records(state, journal, media, output, note, carried.left(folder, carried.RECORDS))
+    former = carried.left(folder, carried.RECORDS)
+    return Records(state, journal, clock, media, output, note, former)
 
 
 def _is_file(clients: str) -> bool:

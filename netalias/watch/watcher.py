@@ -121,7 +121,7 @@ class Watcher:
             engine, self.journal, monotonic, self._folder, self.starter, self.relays.load
         )
         self.tunnels.take_over(start)
-        self.records = kept_in(engine, state, self.journal, self._folder)
+        self.records = kept_in(engine, state, self.journal, monotonic, self._folder)
         self.pools = Pools(self.controller, self.claims, self.journal, monotonic, self._folder)
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(

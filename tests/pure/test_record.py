@@ -41,7 +41,7 @@ from netalias.record import Record, clients_in, record_of
 from netalias.system.journal import Journal
 from netalias.views.record import fields, text
 from netalias.watch.filed import Filed
-from netalias.watch.records import Records
+from netalias.watch.records import REST, SOON, Records
 
 if TYPE_CHECKING:
     from netalias.model.events import Word
@@ -265,20 +265,24 @@ class Host:
         self.media = Media()
         self.opened = 0
         self.refused = False
+        self.now, self.work = 100.0, 0.0
         self.noted: list[list[str]] = []
         self.records = self.another()
         self.index = self.kernel.add_device("tap0", up=True).index
         self.media.speeds[self.index] = 10
         self.kernel.add_address("tap0", "10.7.0.1/24")
-        self.now = 100.0
 
     def another(self, *former: str) -> Records:
         """A watcher that has just begun, after one with these lines."""
         journal = Journal(stream=self.log, environ={}, now=str)
         return Records(
-            self.state, journal, self._open, lambda line: Filed(line.file), self.noted.append,
-            former,
+            self.state, journal, self._clock, self._open, lambda line: Filed(line.file),
+            self.noted.append, former,
         )  # fmt: skip
+
+    def _clock(self) -> float:
+        self.now += self.work
+        return self.now
 
     def _open(self) -> Media:
         self.opened += 1
@@ -305,7 +309,9 @@ class Host:
         self.hear()
         for fileno in self.records.wanted(self.now):
             self.records.ready(fileno, 1, self.now)
-        if self.records.due(self.now) == 0.0:
+        due = self.records.due(self.now)
+        if due is not None and due <= SOON:
+            self.now += due
             self.records.tick(self.now)
 
     def there(self) -> dict[str, Any]:
@@ -375,6 +381,27 @@ def test_the_file_is_replaced_only_when_something_in_it_changes(host: Host) -> N
     host.kernel.add_address("tap0", "10.8.0.1/16")
     host.act()
     assert written(host.file) != before
+
+
+def test_a_storm_leaves_time_to_others(host: Host) -> None:
+    """Changes are collected, and after the work it is rested for several times as long."""
+    host.declare(f"record tap0 file {host.file}")
+    for number in range(1, 4):
+        host.kernel.add_address("tap0", f"10.8.{number}.1/24")
+        host.hear()
+    assert host.records.due(host.now) == pytest.approx(SOON)
+    host.now += SOON
+    host.work = 1.0  # each look at the clock takes a second
+    host.records.tick(host.now)
+    host.work = 0.0
+    assert len(host.there()["ipv4"]) == 4
+    host.kernel.add_address("tap0", "10.8.4.1/24")
+    host.hear()
+    due = host.records.due(host.now)
+    assert due == pytest.approx(REST * 1.0)
+    host.now += due
+    host.records.tick(host.now)
+    assert len(host.there()["ipv4"]) == 5
 
 
 def test_a_device_that_goes_takes_its_record_along(host: Host) -> None:

@@ -120,6 +120,16 @@ def test_any_record_is_read_back(speed: int, ipv4: list[str], ipv6: list[str]) -
     assert ELEMENT.build(ELEMENT.parse(data)) == data
 
 
+def test_thousands_of_subnets() -> None:
+    """As many as a text of 16 bits takes, each of them whole."""
+    ipv6 = tuple(f"2001:db8:{one:x}::/48" for one in range(10_000))
+    found = attributes(sdp(Record("tap0", b"", 0, ARPHRD_ETHER, ipv4=ipv6, ipv6=ipv6)))
+    for number in (0x030D, 0x030E):
+        told = found[number][1].split(",")
+        assert told == [*ipv6[: len(told)]]
+        assert 0xFFFF - 22 < len(found[number][1]) <= 0xFFFF
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """By construct's own error; what is read is built again."""
