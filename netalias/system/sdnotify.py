@@ -7,7 +7,9 @@ sent; a message that cannot be delivered is no error.
 from __future__ import annotations
 
 import os
-from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET, socket
+from select import poll
+from sys import byteorder
 from time import CLOCK_MONOTONIC, clock_gettime_ns
 
 from netalias.model.names import number
@@ -23,6 +25,8 @@ SECONDS = 1.0
 """Time limit of a message to a manager that does not read."""
 MAIN = 20.0
 """The same for the one that must arrive: else the service seems to have ended."""
+BARRIER = 5.0
+"""Seconds that barrier() waits at most, as systemd-notify(1) does."""
 STATUS_MAX = 1024
 """Bytes of a status. systemd drops a datagram of more than 4096 (NOTIFY_BUFFER_MAX)."""
 
@@ -61,6 +65,25 @@ class Service:
         one."""
         self._send(f"MAINPID={pid}", seconds=MAIN)
 
+    def barrier(self, seconds: float = BARRIER) -> bool:
+        """Wait until the manager has taken in all messages before this one; whether it has.
+
+        It gets a descriptor, and closes it then (sd_notify_barrier(3)). Without this a message is
+        lost where the process that has sent it ends before the manager has found out whose it is.
+        """
+        end, begin = os.pipe2(os.O_CLOEXEC)
+        try:
+            sent = self._send("BARRIER=1", seconds=seconds, given=begin)
+            os.close(begin)
+            begin = -1
+            waiting = poll()
+            waiting.register(end, 0)  # POLLHUP
+            return sent and bool(waiting.poll(seconds * 1000))
+        finally:
+            os.close(end)
+            if begin >= 0:
+                os.close(begin)
+
     def ready(self, status: str = "") -> None:
         """Report that start-up, or a reload, is finished."""
         self._send("READY=1", *_status(status))
@@ -82,23 +105,26 @@ class Service:
         """Reset the watchdog; due every ``watchdog`` seconds."""
         self._send("WATCHDOG=1")
 
-    def _send(self, *lines: str, seconds: float = 0.0) -> None:
-        """Send *lines* as one datagram, over a new socket: the manager may have been replaced."""
+    def _send(self, *lines: str, seconds: float = 0.0, given: int = -1) -> bool:
+        """Send *lines* as one datagram, with the descriptor *given*, over a new socket: the manager
+        may have been replaced. Whether that was possible."""
         if not (self._address and lines):
-            return
+            return False
+        rights = [(SOL_SOCKET, SCM_RIGHTS, given.to_bytes(4, byteorder))] if given >= 0 else []
         content = "\n".join(lines).encode("utf-8", "surrogateescape")
         try:
             channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
         except OSError:
-            return  # no descriptor is left: no reason for a service to fail
+            return False  # no descriptor is left: no reason for a service to fail
         try:
             channel.settimeout(seconds or SECONDS)
             channel.connect(self._address)
-            channel.send(content)
+            channel.sendmsg([content], rights)
         except OSError:
-            pass  # the manager has gone
+            return False  # the manager has gone
         finally:
             channel.close()
+        return True
 
 
 def _address(text: str) -> bytes:

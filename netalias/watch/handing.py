@@ -66,6 +66,7 @@ def give(reply: socket, watcher: Watching, release: str, unless: Iterable[int]) 
     )
     watcher.service.main(pid)
     channel.close()
+    watcher.service.barrier()  # this process may end before the manager knows whose word that was
     return pid
 
 

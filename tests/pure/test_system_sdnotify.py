@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +203,44 @@ def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     me.ready()
     assert manager.received() == ["READY=1"]
+
+
+def test_a_barrier_waits_for_the_manager(manager: Manager) -> None:
+    """It has ended once the manager has read the messages before it, and closed what came along."""
+    me = Service(manager.environ())
+    me.status("before")
+    done: list[bool] = []
+    waiting = threading.Thread(target=lambda: done.append(me.barrier(30)))
+    waiting.start()
+    try:
+        assert manager.received() == ["STATUS=before"]
+        data, rights, _, _ = manager.socket.recvmsg(4096, socket.CMSG_SPACE(4))
+        assert data == b"BARRIER=1"
+        ((level, kind, descriptor),) = rights
+        assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        assert not done
+        os.close(int.from_bytes(descriptor, sys.byteorder))
+    finally:
+        waiting.join(30)
+    assert done == [True]
+
+
+def test_a_barrier_that_nobody_reads_ends(manager: Manager) -> None:
+    """After its time; and at once without a manager, or where that has gone. Nothing stays open."""
+    before = os.listdir("/proc/self/fd")
+    assert not Service(manager.environ()).barrier(0.01)
+    assert not Service({}).barrier()
+    assert not Service({"NOTIFY_SOCKET": "/nowhere/at/all"}).barrier()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_manager_that_knows_no_barrier(manager: Manager) -> None:
+    """One before systemd 246 closes descriptors that it has no use for, as the kernel does for
+    whoever does not ask for them."""
+    me = Service(manager.environ())
+    done: list[bool] = []
+    waiting = threading.Thread(target=lambda: done.append(me.barrier(30)))
+    waiting.start()
+    assert manager.received() == ["BARRIER=1"]
+    waiting.join(30)
+    assert done == [True]
