@@ -84,8 +84,8 @@ def _faults(scene: Scene, faults: Sequence[Fault], options: argparse.Namespace) 
             print(table.row(table.cells(outcomes[-1])), flush=True)
             for line in table.evidence(scene, outcomes[-1]):
                 print(line, file=sys.stderr)
-    if options.write:
-        table.write(options.what, outcomes)
+            if options.write:
+                table.write(options.what, outcomes)
     return 0 if all(one.good for one in outcomes) else 1
 
 

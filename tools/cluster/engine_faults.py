@@ -103,6 +103,15 @@ def _agent_killed(scene: Scene) -> None:
     shared(scene)
 
 
+def _restarted(scene: Scene) -> None:
+    """kill -9 of the watcher and the agent, and another start at once."""
+    first = scene.hosts[0]
+    scene.holders.kill(first)
+    scene.holders.start(first)
+    time.sleep(scene.holders.ttl)
+    shared(scene)
+
+
 def _half_frozen(scene: Scene, *, watcher: bool) -> None:
     """SIGSTOP of the watcher or of the agent, while the other one is well."""
     first = scene.hosts[0]
@@ -179,12 +188,13 @@ ENGINE: Sequence[Fault] = (
     Fault("the leader is cut off", _member_cut(True), undisturbed, nothing),
     Fault("all members stop for a second", _engine_away(_brief), undisturbed, nothing),
     Fault("all members stop for long", _engine_away(_long), _silent_meanwhile, nothing),
+    Fault("kill -9 of a holder, started again at once", _restarted, undisturbed, nothing),
     Fault("kill -9 of a holder's agent", _agent_killed, undisturbed, nothing),
     Fault("SIGSTOP of a holder's agent alone", partial(_half_frozen, watcher=False), dead, nothing),
     Fault("SIGSTOP of a watcher alone", partial(_half_frozen, watcher=True), dead, nothing),
     Fault("a holder's clock is stepped", _stepped, undisturbed, nothing),
     Fault("each host is drained in turn", _drained, planned, nothing),
-    Fault("a pool shrinks by half", _shrunk, undisturbed, _grown),
+    Fault("a pool shrinks by half", _shrunk, planned, _grown),
 )
 LONG: Sequence[Fault] = (
     Fault(f"{CHANGES} joins and leaves", _comes_and_goes, planned, nothing),

@@ -31,20 +31,24 @@ class Fault(NamedTuple):
 
 def carry_out(scene: Scene, fault: Fault) -> Outcome:
     """Record the segment while a fault is done, until its consequences are over."""
-    problem = ""
     observed = scene.observed()
     time.sleep(QUIET)
-    try:
-        fault.does(scene)
-    except Late as late:
-        problem = str(late)
+    problem = _late(fault.does, scene)
     time.sleep(QUIET)
     frames, connections = observed.end()
     stated, noise = fault.stated(scene), observed.noise
     outcome = Outcome(fault.title, frames, connections, stated, scene.removed, noise)
-    outcome.problem = problem
-    fault.undoes(scene)
+    outcome.problem = problem or _late(fault.undoes, scene)
     return outcome
+
+
+def _late(does: Callable[[Scene], None], scene: Scene) -> str:
+    """Do a part of a fault; what did not come true, if anything."""
+    try:
+        does(scene)
+    except Late as late:
+        return str(late)
+    return ""
 
 
 # Faults of a holder: always the first host ------------------------------------------------------

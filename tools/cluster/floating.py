@@ -19,8 +19,8 @@ from netalias.cluster import fence
 COMMAND = Path(sys.executable).parent / "netalias"
 TTL = 5
 """Seconds, the least that a declaration may say: for those who have little time."""
-PRIVATE = 'mount -t tmpfs tmpfs /run; exec "$@"'
-"""Each host has a /run of its own."""
+PRIVATE = 'mount --bind "$0" /run; exec "$@"'
+"""Each host has a /run of its own, which outlives its watcher."""
 FAKETIME = glob.glob(f"{PROGRAMS}/libfaketime/usr/lib/*/faketime/libfaketime.so.1")
 ENDS = 30.0
 """Seconds that a watcher has to give its addresses up."""
@@ -60,8 +60,10 @@ class Netalias:
 
     def start(self, host: Host) -> None:
         """Start the watcher of a host."""
-        words = ["unshare", "-m", "sh", "-c", PRIVATE, "sh", *self._faked(host), str(COMMAND)]
-        words += ["watch", str(self._file(host))]
+        run = self._file(host).with_suffix(".run")
+        run.mkdir(exist_ok=True)
+        words = ["unshare", "-m", "sh", "-c", PRIVATE, str(run), *self._faked(host), str(COMMAND)]
+        words += ["watch", "--release", str(self._file(host))]
         process = host.serve(words, self._segment.log(host))
         self._running[host.name] = process
 

@@ -198,7 +198,7 @@ class Observed:
 
     All addresses are asked for by ARP, *connected* ones of them by TCP too. So are the hosts' own
     addresses, by which the stage itself is judged: ``noise`` is the longest time, in seconds, for
-    which none of them was there.
+    which every one of them was silent at some time, to ARP or to TCP.
     """
 
     def __init__(
@@ -221,6 +221,8 @@ class Observed:
             segment.respond()
             words = [str(HERE / "connector.py"), "ask", str(self._files[1]), str(period)]
             some = addresses[:: max(1, len(addresses) // connected)][:connected]
+            self._connected = list(some)
+            some = [*some, *self._own]
             self._tcp = Recording(segment, segment.observer(CONNECTOR), some, words)
         self.rounds = self._arp.rounds
         self.marks: dict[str, float] = {}
@@ -235,15 +237,22 @@ class Observed:
         tcp = Verdict()
         if self._tcp is not None:
             self._tcp.end()
-            tcp = _judged(self._tcp.addresses, connector.read(self._files[1]))
+            trace = connector.read(self._files[1])
+            tcp = _judged(self._connected, _of(trace, self._connected))
+            self.noise = self._silence(trace)
         self._arp.end()
         trace = asker.read(self._files[0].read_bytes())
+        self.noise = max(self.noise, self._silence(trace))
+        return _judged(self._floats, _of(trace, self._floats)), tcp
+
+    def _silence(self, trace: asker.Trace) -> float:
+        """The longest time for which the hosts' own addresses were silent, of the one that was
+        silent least: others may have been cut off."""
         own = _judged(self._own, _of(trace, self._own))
-        self.noise = min(
+        return min(
             max((gap.seconds for gap in own.gaps if gap.address == one), default=0.0)
             for one in self._own
         )
-        return _judged(self._floats, _of(trace, self._floats)), tcp
 
     def verdict(self) -> Verdict:
         """The verdict on the frames."""
