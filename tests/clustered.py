@@ -63,6 +63,29 @@ class Kernel:
         return found
 
 
+class Tokens:
+    """The tokens of one namespace in memory (cluster/tokens.py)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._made: list[str] = []
+        self._registered: list[int] = []
+        self.after()
+
+    def after(self) -> Tokens:
+        """The same for the next agent."""
+        self.former, self.registrations = [*self._made], [*self._registered]
+        return self
+
+    def __call__(self) -> str:
+        self._made.append(f"{self._name}-{len(self._made)}")
+        return self._made[-1]
+
+    def register(self, registration: int) -> None:
+        """A registration of the last one."""
+        self._registered.append(registration)
+
+
 class Host:
     """A host: its kernel, and the processes on it. ``rate`` is the speed of its clock, which shows
     *base* at the true time 0; ``node`` is its name in the cluster, if that is another."""
@@ -82,7 +105,7 @@ class Host:
         self.base = base
         self.kernel = Kernel(cluster.late)
         self.pools: dict[str, Spread] = dict(cluster.pools)
-        self.tokens: list[str] = []
+        self.tokens = Tokens(name)
         self.alive = False
         self.agent_stopped = self.watch_stopped = False
         self.watched: set[Key] = set()
@@ -122,8 +145,7 @@ class Host:
         self.watched.clear()
         self.done = 0
         settings = Settings(self.node, 100, self.ttl)
-        tokens = tuple(self.tokens)
-        self.agent = Agent(settings, PREFIX, self._token, lambda: self.cluster.now, tokens)
+        self.agent = Agent(settings, PREFIX, self.tokens.after(), lambda: self.cluster.now)
         if self.kernel.ends:
             self.reports.append(Stands(self.kernel.ends).line())
         self.agent.declare(self.pools, self.clock())
@@ -137,10 +159,6 @@ class Host:
         self.pools = dict(pools)
         if self.alive:
             self.agent.declare(self.pools, self.clock())
-
-    def _token(self) -> str:
-        self.tokens.append(f"{self.name}-{len(self.tokens)}")
-        return self.tokens[-1]
 
     def work(self) -> bool:
         """One round of both processes; whether anything happened."""

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 from select import poll
 
+from clustered import Tokens
+
 from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
 from netalias.cluster.memory import MemoryStore
@@ -47,9 +49,8 @@ class Member:
         self.alive = False
         self._asked: dict[int, Asked] = {}
         self._done = 0
-        self._lives = 0
         settings = Settings(name, 100, ttl)
-        self.agent = Agent(settings, PREFIX, self._token, lambda: 0.0)
+        self.agent = Agent(settings, PREFIX, Tokens(name), lambda: 0.0)
 
     def start(self, now: float) -> None:
         """The processes begin."""
@@ -117,10 +118,6 @@ class Member:
             self.agent.hear(Gone(self._done, order.keys), now)
         elif isinstance(order, Check):
             self.agent.hear(Checked(order.keys), now)
-
-    def _token(self) -> str:
-        self._lives += 1
-        return f"{self.name}-{self._lives}"
 
 
 class Swarm:

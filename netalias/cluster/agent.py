@@ -28,9 +28,9 @@ from netalias.cluster.view import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
-    from netalias.cluster.membership import Settings
+    from netalias.cluster.membership import Settings, Tokens
     from netalias.cluster.orders import Key, Message
     from netalias.cluster.outbox import Asked
     from netalias.cluster.records import Spread
@@ -46,23 +46,22 @@ SILENCE = 10.0
 
 
 class Agent:
-    """One host. *tokens* makes texts that nobody else has; *epoch* tells the seconds of the epoch;
-    *predecessors* are the tokens of agents that ran before in this network namespace."""
+    """One host. *tokens* are those of this network namespace; *epoch* tells the seconds of the
+    epoch."""
 
     def __init__(
         self,
         settings: Settings,
         prefix: str,
-        tokens: Callable[[], str],
+        tokens: Tokens,
         epoch: Callable[[], float],
-        predecessors: Collection[str] = (),
     ) -> None:
         keys = Keys(prefix)
         self._node = settings.node
         self._prefix = keys.all
         self.outbox = Outbox()
         self.view = View(keys)
-        self.membership = Membership(settings, keys, self.view, self.outbox, tokens, predecessors)
+        self.membership = Membership(settings, keys, self.view, self.outbox, tokens)
         self.holdings = Holdings(settings, keys, self.view, self.membership, self.outbox, epoch)
         self.declared = Declared()
         self.ended = False

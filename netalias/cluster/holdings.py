@@ -119,7 +119,6 @@ class Holdings:
 
     def suspended(self, now: float) -> None:
         """The machine was suspended: others may have anything by now."""
-        self._standing.clear()
         self._release(self._named(HELD), now)
 
     def changed(self, keys: Iterable[Key], now: float) -> None:
@@ -146,6 +145,7 @@ class Holdings:
         self._follow_registration()
         self._extend(now)
         if self._placeable():
+            self._clear()
             self._give_up(now)
         if self._busy:
             return
@@ -228,7 +228,6 @@ class Holdings:
         number = self._outbox.order(Take(self._membership.until, keys))
         for key in keys:
             self.states[key] = State(HELD, now, number)
-            self._standing.discard(key)
 
     def _release(self, keys: Sequence[Key], now: float) -> None:
         if not keys:
@@ -236,6 +235,13 @@ class Holdings:
         number = self._outbox.order(Release(keys))
         for key in keys:
             self.states[key] = State(LEAVING, now, number)
+
+    def _clear(self) -> None:
+        """Remove what stands here from before, and is not ours by its key."""
+        foreign = sorted(key for key in self._standing if not self._ours(key))
+        self._standing.clear()
+        if foreign:
+            self._outbox.order(Release(foreign))
 
     def _give_up(self, now: float) -> None:
         """Release what is to be elsewhere, at its pace, or nowhere at once."""
@@ -326,7 +332,7 @@ class Holdings:
     def _candidates(self, now: float) -> list[Key]:
         """The addresses that are placed here, not held, and free by what the store says."""
         found = []
-        for key in {*self.wanted, *self._standing, *self._view.held_by(self._node)}:
+        for key in {*self.wanted, *self._view.held_by(self._node)}:
             state = self.states.get(key)
             if state is not None and state.name != CLEAR:
                 continue
@@ -357,14 +363,11 @@ class Holdings:
         return gone + fence.wait(max(self._ttl, owner.ttl))
 
     def _claimable(self, key: Key) -> bool:
-        """Whether an address stands here by a former registration that nobody has followed."""
-        owner = self._owner(key)
-        if owner is None or not owner.held or owner.node != self._node:
-            return False
-        return owner.registration in self._membership.former or key in self._standing
+        """Whether an address is ours by a former registration that nobody has followed."""
+        return self._ours(key) and not self._present(key)
 
     def _needs_check(self, key: Key) -> bool:
-        """Whether the segment is to be asked: not for what was released, or stands here."""
+        """Whether the segment is to be asked: not for what was released, or may stand here."""
         return not (self._is_free(key) or self._claimable(key))
 
     def _fit(self, key: Key, now: float) -> bool:
@@ -441,7 +444,6 @@ class Holdings:
 
     def _gone(self, report: Gone, now: float) -> None:
         for key in report.keys:
-            self._standing.discard(key)
             state = self.states.get(key)
             if state is None or state.name not in (HELD, LEAVING) or report.done < state.order:
                 continue

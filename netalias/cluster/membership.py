@@ -26,12 +26,31 @@ from netalias.cluster.store import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol
 
     from netalias.cluster.outbox import Asked, Outbox
     from netalias.cluster.records import Keys, Spread
     from netalias.cluster.store import Result
     from netalias.cluster.view import View
+
+    class Tokens(Protocol):
+        """The tokens of the agents of one network namespace (cluster/tokens.py). Calling it
+        makes a token that nobody else has."""
+
+        @property
+        def former(self) -> Sequence[str]:
+            """Those of the agents before this one."""
+
+        @property
+        def registrations(self) -> Sequence[int]:
+            """Those of the agents before this one."""
+
+        def __call__(self) -> str: ...
+
+        def register(self, registration: int) -> None:
+            """The last token is that of a registration."""
+
 
 LONG_AGO, NEVER = float("-inf"), float("inf")
 AGAIN = 0.5
@@ -60,10 +79,7 @@ class Settings:
 
 class Membership:
     """The registration of this host. ``created`` is its number, 0 without one; ``former`` are those
-    of this process that have ended. ``proof`` is when the last proof was sent.
-
-    *tokens* makes the texts by which a key is known again; *predecessors* are those of processes
-    that ran before on this machine, in this network namespace, and do so no more.
+    of this network namespace that have ended. ``proof`` is when the last proof was sent.
     """
 
     def __init__(
@@ -72,19 +88,18 @@ class Membership:
         keys: Keys,
         view: View,
         outbox: Outbox,
-        tokens: Callable[[], str],
-        predecessors: Collection[str] = (),
+        tokens: Tokens,
     ) -> None:
         self._settings = settings
         self._key = keys.host(settings.node)
         self._view = view
         self._outbox = outbox
         self._tokens = tokens
-        self._own = set(predecessors)
+        self._own = set(tokens.former)
         self.token = tokens()
         self.pools: Mapping[str, Spread] = {}
         self.created = 0
-        self.former: set[int] = set()
+        self.former = set(tokens.registrations)
         self.proof = LONG_AGO
         self.refused = False
         """Whether another live host has the name."""
@@ -156,6 +171,7 @@ class Membership:
         elif seen.host is not None and seen.host.instance == self.token:
             self._begin(seen.created)
         elif seen.host is not None and seen.host.instance in self._own and seen.lease:
+            self.former.add(seen.created)
             self._asking = self._ask(Revoke(seen.lease), now, self._revoked)
         else:
             self.refused = True
@@ -217,6 +233,7 @@ class Membership:
 
     def _begin(self, created: int) -> None:
         """The key is there, and it is ours."""
+        self._tokens.register(created)
         self.created = created
         self._next_proof = LONG_AGO
         self._outbox.note(f"{self._settings.node} is in the cluster")

@@ -103,7 +103,8 @@ class Check(Message):
 
 
 class Stands(Message):
-    """Report: these addresses stand here, with a lifetime, from before; they are not ours yet."""
+    """Report: these addresses stand here, with a lifetime, from before; they are not ours yet.
+    Those that are not by their keys in the store are released."""
 
     __slots__ = ()
     word = "stands"

@@ -208,7 +208,7 @@ class Carrier:
                 self._retry = self._boottime() + RETRY
                 return
             settings = Settings(line.node or os.uname().nodename, line.weight, line.ttl)
-            self._agent = Agent(settings, line.prefix, self._tokens, time, self._tokens.former)
+            self._agent = Agent(settings, line.prefix, self._tokens, time)
         pools = {one.name: spread(one) for one in floats(self._tasks)}
         self._agent.declare(pools, self._boottime())
 

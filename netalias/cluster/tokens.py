@@ -1,19 +1,24 @@
 """The tokens of the agents of one network namespace: a file in its runtime directory.
 
 An agent that is killed leaves its host registered for as long as its lease lasts, and the addresses
-that it has taken in the kernel. The next one knows both for its own by the token. It is written
-down before it is used.
+that it has taken in the kernel. The next one knows the key of the host for its own by the token,
+and the addresses by the registration, the revision at which that key was created. A token is
+written down before it is used, a registration before anything is taken by it::
+
+    4f1a...c09b 1234
 """
 
 from __future__ import annotations
 
 import os
 
+from netalias.model.names import number
 from netalias.runtime import read_file, replace_file
 
 FILE = "cluster-tokens"
 KEPT = 16
-"""Tokens that are kept: the last ones. A lease has ended long before so many agents have."""
+"""Tokens that are kept, each with its registration: the last ones. A lease has ended long before so
+many agents have."""
 SIZE = 16
 """Random bytes of a token."""
 
@@ -23,14 +28,28 @@ class Tokens:
 
     def __init__(self, folder: str) -> None:
         self._path = f"{folder}/{FILE}"
-        found = read_file(self._path).decode("ascii", "replace").split()
-        self.former = [one for one in found if one.isalnum()][-KEPT:]
+        found = [
+            line.split() for line in read_file(self._path).decode("ascii", "replace").splitlines()
+        ]
+        self._lines = [line for line in found if line and line[0].isalnum()][-KEPT:]
+        self.former = [line[0] for line in self._lines]
         """Those of the agents before this one, the last one at the end."""
-        self._all = [*self.former]
+        numbers = [number(word) for line in self._lines for word in line[1:]]
+        self.registrations = [one for one in numbers if one > 0]
+        """Those of the agents before this one."""
 
     def __call__(self) -> str:
         """A token that nobody else has."""
         made = os.urandom(SIZE).hex()
-        self._all = [*self._all, made][-KEPT:]
-        replace_file(self._path, "".join(f"{one}\n" for one in self._all).encode())
+        self._lines = [*self._lines, [made]][-KEPT:]
+        self._write()
         return made
+
+    def register(self, registration: int) -> None:
+        """The last token is that of a registration. Raises OSError."""
+        self._lines[-1] = [self._lines[-1][0], str(registration)]
+        self._write()
+
+    def _write(self) -> None:
+        text = "".join(" ".join(line) + "\n" for line in self._lines)
+        replace_file(self._path, text.encode())

@@ -6,7 +6,7 @@ from clustered import Cluster, Host, spread
 
 from netalias.cluster import fence
 from netalias.cluster.orders import Gone, Release, Take
-from netalias.cluster.records import Keys, node_value
+from netalias.cluster.records import Keys, Owner, node_value
 from netalias.cluster.store import Change, Delete, Put
 
 KEYS = Keys("/netalias")
@@ -107,11 +107,58 @@ def test_an_agent_that_was_killed_is_followed_by_one_that_goes_on() -> None:
     assert found.spread() == before
 
 
+def test_a_host_that_left_and_comes_back_goes_on_with_what_stands() -> None:
+    """Its key has gone before its addresses: it knows them by its former registration."""
+    found = cluster()
+    host = found.hosts["a"]
+    host.agent.membership.leave(host.clock())
+    host.agent.ended = True
+    found.run(0.5)
+    assert sorted(found.hosts["b"].agent.view.hosts) == ["b", "c"]
+    kept = {*host.kernel.ends}
+    host.kill()
+    host.start()
+    for _ in range(200):
+        found.run(0.1)
+        assert {*host.kernel.ends} == kept
+
+
+def test_what_another_host_of_the_name_held_is_waited_for() -> None:
+    """That an address stood here at the start says nothing of later owners with this name."""
+    found = Cluster("a", {"web": spread(1, 2)})
+    found.start()
+    found.run(10.0)
+    first, second = found.hosts["a"], Host(found, "x", node="a")
+    found.hosts["x"] = second
+    assert first.engine is not None
+    first.engine.cut = True
+    first.kill()
+    first.start()
+    second.start()
+    found.run(40.0)
+    assert found.spread() == {"a": 0, "x": 2}
+    second.agent_stopped = second.watch_stopped = True
+    put(found, Delete(KEYS.host("a")))
+    first.engine.cut = False
+    found.run(30.0)
+    assert found.spread() == {"a": 2, "x": 0}
+
+
+def test_what_stands_from_before_and_is_not_ours_goes() -> None:
+    """An address whose key names another one, or nobody."""
+    found = Cluster("a", {"web": spread(1, 2)})
+    host = found.hosts["a"]
+    host.kernel.ends[FIRST] = 500.0
+    put(found, Put(KEYS.owner(FIRST), Owner("z", 7, ttl=5, held=True).value()))
+    host.start()
+    found.run(3.0)
+    assert found.owners(FIRST) == []
+
+
 def test_a_second_host_of_a_name_takes_nothing() -> None:
     """It says so once, and takes its place when the first has gone."""
     found = cluster("ab")
     second = Host(found, "x", node="a")
-    second._token = lambda: f"x-{found.now}"  # type: ignore[method-assign]
     found.hosts["x"] = second
     second.start()
     found.run(60.0)

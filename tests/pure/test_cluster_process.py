@@ -273,6 +273,18 @@ def test_tokens(tmp_path: Path) -> None:
     assert Tokens(str(tmp_path)).former == made[-KEPT:]
 
 
+def test_registrations(tmp_path: Path) -> None:
+    """Each stands with its token, and the next agent knows both."""
+    tokens = Tokens(str(tmp_path))
+    tokens()
+    made = tokens()
+    tokens.register(17)
+    assert (tmp_path / FILE).read_text().splitlines()[1] == f"{made} 17"
+    tokens()
+    tokens.register(23)
+    assert (tokens.registrations, Tokens(str(tmp_path)).registrations) == ([], [17, 23])
+
+
 def test_spans(stage: Stage) -> None:
     """A pool is told as the first and last addresses of what hangs together."""
     for words, spans in {
