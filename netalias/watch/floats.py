@@ -407,13 +407,18 @@ class Floats:
         StateError."""
         keys = [key for key, when in self._making.items() if when <= now][:CHUNK]
         with self._engine.transaction():
-            left = min(self.ours[key] for key in keys) - self._boottime()
+            until = min(self.ours[key] for key in keys)
             # Half of the time is for the work: they are prolonged by the next proof.
-            seconds = int(left / 2)
-            if seconds < 1:
+            work = (until - self._boottime()) / 2
+            if work < 1:
                 self._lose(keys)
                 return
-            with Deadline(left - seconds):
+            with Deadline(work):
+                # Read only now: a stop of this process until here has taken time from the rest.
+                seconds = int(until - self._boottime() - work)
+                if seconds < 1:
+                    self._lose(keys)
+                    return
                 diff = self._differences(keys, seconds)
                 outcome = mend(self._engine, diff, lambda: self._differences(keys, seconds))
             there = self._standing(self._engine.observe())

@@ -21,8 +21,10 @@ from netalias.cluster.orders import (
 )
 from netalias.cluster.orders import parse as message
 from netalias.errors import PacketError
+from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
 from netalias.views import metrics
+from netalias.watch import floats
 from netalias.watch.floats import CHUNK, LOOK, Floats
 
 LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
@@ -115,6 +117,19 @@ def test_what_is_taken_stands_for_a_time_and_is_prolonged(text: str) -> None:
     assert host.order(Extend(host.boottime + 13.5)) == []
     assert host.there() == {"eth0:100": 12, "eth0:102": 12}
     assert "2 addresses taken (eth0:100, eth0:102)" in "".join(host.watched.said())
+
+
+def test_a_stop_before_the_deadline_counts_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that it has taken is over for the addresses, too: the clock is read afterwards."""
+    host = Host()
+
+    class Stopped(Deadline):
+        def __enter__(self) -> None:
+            host.apart += 100.0
+
+    monkeypatch.setattr(floats, "Deadline", Stopped)
+    assert host.take("10.0.0.100", left=10.9) == ["gone web/10.0.0.100"]
+    assert host.there() == {}
 
 
 def test_what_was_not_taken_is_never_made() -> None:
