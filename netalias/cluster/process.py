@@ -309,8 +309,10 @@ def main(fileno: int, folder: str) -> int:
     """Serve the watcher at the other end of a socket until that is closed; the exit status.
 
     *folder* is its runtime directory."""
-    # A ^C is for the watcher, who decides what becomes of this.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A ^C, and what a service manager sends to all processes, is for the watcher, who decides what
+    # becomes of this: the host leaves the cluster when the watcher has ended.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     journal = Journal()
     try:
         tokens = Tokens(folder)

@@ -22,6 +22,7 @@ from netalias.system.backoff import RepairBackoff
 from netalias.system.lines import Link, pair
 from netalias.system.process import tell
 from netalias.watch.floats import Floats
+from netalias.watch.mains import Mains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from netalias.cluster.orders import Message
     from netalias.desired.tasks import Task
+    from netalias.model.events import Event
     from netalias.system.journal import Journal
     from netalias.watch.claims import Claims
     from netalias.watch.controller import Controller
@@ -76,7 +78,10 @@ class Agent:
         self._folder = folder
         self._start = start
         self.floats = Floats(controller, checks, journal, clock, boottime, self._send)
+        self._mains = Mains(controller.devices, journal)
+        self._tasks: list[Task] = []
         self._lines: list[str] = []
+        self._told: list[str] = []
         self._store = ""
         self._alive = 0.0
         self._stuck = False
@@ -99,7 +104,7 @@ class Agent:
         if lines == self._lines:
             return
         carried.write(self._folder, lines, carried.FLOATS)
-        self._lines = lines
+        self._lines, self._tasks = lines, mine
         if self._link is not None and store is not None and store.text != self._store:
             self._end()
         self._store = store.text if store is not None else ""
@@ -143,9 +148,15 @@ class Agent:
         self._send(Stands(self.floats.standing()))
 
     def _declare(self) -> None:
-        """Tell the lines, and that there are no more."""
-        for line in [*self._lines, ""]:
+        """Tell the lines of what can stand here, and that there are no more."""
+        self._told = self._mains.filter(self._tasks, self._clock())
+        for line in [*self._told, ""]:
             self._put(line)
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event."""
+        self.floats.hear(event)
+        self._mains.hear(event)
 
     def _send(self, message: Message) -> None:
         self._put(message.line())
@@ -157,19 +168,21 @@ class Agent:
             except errors.PacketError:
                 self._stuck = True  # whoever reports is in the middle of something
 
-    def _end(self) -> None:
-        """End the agent, which notices that nobody has the other end of the link any more."""
+    def _end(self, *, kill: bool = False) -> None:
+        """End the agent, which leaves the cluster when nobody has the other end of the link any
+        more."""
         self._due = None
         if self._link is not None:
             self._link.close()
             self._link = None
-            tell(self._pidfd, signal.SIGTERM)
+            if kill:
+                tell(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
             self._pidfd = -1
         self.floats.reset()
 
     def _died(self, why: str, now: float) -> None:
-        self._end()
+        self._end(kill=True)
         if not self._lines:
             return  # it was to end
         self._due = self._deaths.undone(NAME, now)
@@ -199,7 +212,7 @@ class Agent:
         """Seconds until tick()."""
         times = [self.floats.due(now) if not self._stuck else 0.0]
         if self._link is not None:
-            times.append(max(0.0, self._alive + ALIVE - now))
+            times += [max(0.0, self._alive + ALIVE - now), self._mains.due(now)]
         elif self._due is not None:
             times.append(max(0.0, self._due - now))
         return min((one for one in times if one is not None), default=None)
@@ -216,6 +229,9 @@ class Agent:
             except OSError:
                 self._due = self._deaths.undone(NAME, now)
                 raise
+        moved = self._link is not None and self._mains.due(now) == 0.0
+        if moved and self._mains.filter(self._tasks, now) != self._told:
+            self._declare()
         if self._link is not None and now >= self._alive + ALIVE:
             self._alive = now
             self._put("alive")

@@ -110,6 +110,10 @@ class Controller:
         """The reason why nothing is put right now; empty for none."""
         return self._reason
 
+    def devices(self) -> list[Device]:
+        """The devices after the events so far."""
+        return [*self._monitor.state.devices()]
+
     def observe(self) -> Observed:
         """The state after the events so far, with the aliases in it."""
         return self.engine.recognise(snapshot(self._monitor.state))

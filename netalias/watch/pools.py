@@ -51,7 +51,7 @@ class Pools:
     def hear(self, event: Event) -> None:
         """Take note of an event."""
         if self.agent is not None:
-            self.agent.floats.hear(event)
+            self.agent.hear(event)
 
     def close(self, *, release: bool = False) -> None:
         """End the agent. What stands runs out, unless another watcher goes on with it; with

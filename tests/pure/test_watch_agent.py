@@ -17,6 +17,7 @@ from netalias.system import lines
 from netalias.system.journal import Journal
 from netalias.system.lines import LINE_MAX
 from netalias.watch.agent import ALIVE, Agent
+from netalias.watch.mains import BACK
 from netalias.watch.pools import KEYWORDS, Pools
 
 STORE = "cluster etcd http://127.0.0.1:2379 prefix /netalias weight 100 ttl 10"
@@ -217,7 +218,38 @@ def test_another_store_begins_another_agent(scripted: Scripted) -> None:
     scripted.declare(other, WEB)
     assert scripted.agent.floats.ours == {}
     assert scripted.turn() == [other, WEB, "", "stands web/10.0.0.100"]
-    assert os.waitpid(scripted.processes.pop(0), 0)[1] == signal.SIGTERM
+    assert len(scripted.processes) == 2
+
+
+def test_a_device_that_reaches_nobody_is_left_to_other_hosts(scripted: Scripted) -> None:
+    """Its pools are not declared, until it has been back for a moment."""
+    scripted.watched.controller.hear = scripted.agent.hear
+    other = "float db eth1:1 10.0.1.1/24"
+    scripted.declare(STORE, WEB, other, "float gone eth7:1 10.0.2.1/24")
+    assert scripted.turn() == [STORE, WEB, other, "", "stands"]
+    assert "there is no device eth7" in "".join(scripted.watched.said())
+    kernel = scripted.watched.kernel
+    kernel.set_device("eth0", up=False)
+    scripted.watched.quiet()
+    assert scripted.turn() == [STORE, other, ""]
+    kernel.set_device("eth1", mtu=1400)
+    kernel.set_device("eth0", up=True)
+    scripted.watched.quiet()
+    assert scripted.turn() == []
+    kernel.set_device("eth0", up=False)
+    scripted.watched.quiet()
+    scripted.watched.now += BACK + 1
+    assert scripted.turn() == []
+    kernel.set_device("eth0", up=True)
+    scripted.watched.quiet()
+    scripted.turn()
+    scripted.watched.now += BACK
+    assert scripted.turn() == [STORE, WEB, other, ""]
+    said = [line for line in scripted.watched.said() if "eth0" in line]
+    assert said == [
+        "netalias: warning: eth0 is down: what floats on it is left to other hosts",
+        "netalias: eth0 is back: its share of what floats is taken",
+    ]
 
 
 def test_a_watcher_shows_that_it_is_alive(scripted: Scripted) -> None:
