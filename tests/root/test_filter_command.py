@@ -142,6 +142,18 @@ def test_both_ends_follow_their_addresses(
     until(lambda: seen(cli)["filter"] == {"types": [], "groups": []})
 
 
+def test_aliases_of_a_link_count(cli: Command, peer: Namespace, started: ExitStack) -> None:
+    """An alias device on the TAP asks for its family as long as it is there, though the kernel then
+    counts the TAP as promiscuous."""
+    linked(started, cli, peer, "--filter")
+    there = Command(peer)
+    until(lambda: types(seen(there)["filter"]) == ["0x0800", "0x0806"])
+    cli("link0:0", "2001:db8::5/64", "kind", "macvlan")
+    until(lambda: types(seen(there)["filter"]) == ["0x0800", "0x0806", "0x86dd"])
+    cli("link0:0-")
+    until(lambda: types(seen(there)["filter"]) == ["0x0800", "0x0806"])
+
+
 def test_a_filter_ends_with_its_peer(cli: Command, peer: Namespace, started: ExitStack) -> None:
     """Another peer is not held to what the former one wanted."""
     _, far = linked(started, cli, peer, its=("--filter",))
