@@ -120,7 +120,7 @@ cluster-peers: $(VENV)/.built $(VENV)/.tools
 lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
 	$(BIN)/mypy
-	MYPYPATH=tools/bench $(BIN)/mypy tools/bench/*.py
+	MYPYPATH=tools/bench:tests $(BIN)/mypy tools/bench/*.py
 	MYPYPATH=tools/cluster:tools/kernels:tests:tests/root $(BIN)/mypy tools/cluster/*.py
 
 bench: $(VENV)/.built

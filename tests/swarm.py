@@ -130,6 +130,9 @@ class Swarm:
         """Seconds."""
         raise NotImplementedError
 
+    def read(self, one: Member) -> None:
+        """Take what has come for a host, however late: others had the processor."""
+
     def wait(self, seconds: float) -> None:
         """Let so much time pass at most, until somebody has something to do."""
         raise NotImplementedError
@@ -140,6 +143,8 @@ class Swarm:
         end = begin + seconds
         while True:
             for one in self.members:
+                if one.alive:
+                    self.read(one)
                 if one.due(self.now()) <= 0:
                     one.work(self.now())
             if until is not None and until():
@@ -192,13 +197,17 @@ class InTime(Swarm):
     def now(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
+    def read(self, one: Member) -> None:
+        state = poll()
+        for fileno, events in one.engine.wanted(self.now()).items():
+            state.register(fileno, events)
+        for fileno, events in state.poll(0):
+            one.engine.ready(fileno, events, self.now())
+            one.work(self.now())
+
     def wait(self, seconds: float) -> None:
-        state, owners = poll(), {}
+        state = poll()
         for one in self.members:
-            if one.alive:
-                for fileno, events in one.engine.wanted(self.now()).items():
-                    state.register(fileno, events)
-                    owners[fileno] = one
-        for fileno, events in state.poll(min(seconds, 1.0) * 1000 + 1):
-            owners[fileno].engine.ready(fileno, events, self.now())
-            owners[fileno].work(self.now())
+            for fileno, events in one.engine.wanted(self.now()).items() if one.alive else ():
+                state.register(fileno, events)
+        state.poll(min(seconds, 1.0) * 1000 + 1)
