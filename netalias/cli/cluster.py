@@ -45,7 +45,7 @@ class Asked:
     @property
     def node(self) -> str:
         """The name of this host."""
-        return self.line.node or os.uname().nodename
+        return self.line.named(os.uname().nodename)
 
     def declared(self) -> list[Key]:
         """The addresses that its hosts have declared."""

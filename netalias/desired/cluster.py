@@ -57,6 +57,16 @@ class Cluster(Task):
         self.weight = int(said.get("weight", WEIGHT))
         self.ttl = int(said.get("ttl", TTL))
 
+    def named(self, host: str) -> str:
+        """The name of the node on the host called *host*. Raises StateError for a name that cannot
+        be a key of the store."""
+        if not self.node and not is_word(host):
+            raise errors.StateError(
+                f"{self.title}: {host}, the name of this host, cannot be that of a node",
+                "node NAME gives it another one",
+            )
+        return self.node or host
+
     def option(self, word: str) -> str | int:
         """The value of a word in OPTIONS; empty for one that holds for nothing."""
         found: str | int = self.files.get(word, "") if word in FILES else getattr(self, word)

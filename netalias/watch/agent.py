@@ -26,9 +26,10 @@ from netalias.watch.mains import Mains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.cluster.orders import Message
+    from netalias.desired.cluster import Cluster
     from netalias.desired.tasks import Task
     from netalias.model.events import Event
     from netalias.system.journal import Journal
@@ -96,10 +97,10 @@ class Agent:
         mine = [*tasks]
         lines = [one.text for one in mine]
         store = cluster(mine)
-        if mine and store is None:
-            text = "no line cluster says by which store: nothing of it is held here"
-            self._journal.warning(f"{mine[0].title} ({mine[0].place}): {text}")
-            mine, lines = [], []
+        reason = _reason(mine, store)
+        if reason:
+            self._journal.warning(f"{reason}: nothing of it is held here")
+            mine, lines, store = [], [], None
         self.floats.load(mine)
         if lines == self._lines:
             return
@@ -236,3 +237,15 @@ class Agent:
             self._alive = now
             self._put("alive")
         self.floats.tick(now)
+
+
+def _reason(tasks: Sequence[Task], store: Cluster | None) -> str:
+    """The reason why nothing of these lines can be carried out; empty for none."""
+    if tasks and store is None:
+        return f"{tasks[0].title} ({tasks[0].place}): no line cluster says by which store"
+    try:
+        if store is not None:
+            store.named(os.uname().nodename)
+    except errors.StateError as error:
+        return error.line()
+    return ""

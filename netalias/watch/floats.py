@@ -8,9 +8,9 @@ Lifetimes are set without the lock of the namespace, since nothing may delay the
 from __future__ import annotations
 
 from netalias import errors
-from netalias.claim import OFF, Claim, Policy
+from netalias.claim import OFF
 from netalias.cluster import fence
-from netalias.cluster.orders import Check, Checked, Extend, Forget, Gone, Release, Take, Taken
+from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
 from netalias.cluster.suspend import Suspension
 from netalias.desired.blocks import Block
 from netalias.desired.declarations import Declarations, counted
@@ -18,7 +18,6 @@ from netalias.desired.floats import floats
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import mend, remove
 from netalias.kernel.netlink.monitor import TURN
-from netalias.model import AF_INET
 from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import DelAddress
@@ -26,19 +25,19 @@ from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.deadline import Deadline
+from netalias.watch.questions import Questions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from netalias.claim import Found
     from netalias.cluster.orders import Key, Message
     from netalias.desired import Wish
     from netalias.desired.floats import Float
     from netalias.desired.tasks import Task
     from netalias.engine.reconcile import Outcome
-    from netalias.model import Alias, Device
+    from netalias.model import Alias
     from netalias.model.events import Event
     from netalias.observed import Observed
     from netalias.plan import Difference
@@ -74,7 +73,7 @@ class Floats:
     ) -> None:
         self._controller = controller
         self._engine = controller.engine
-        self._checks = checks
+        self._questions = Questions(checks, report, self._complain)
         self._journal = journal
         self._clock = clock
         self._boottime = boottime
@@ -298,7 +297,9 @@ class Floats:
         if self._doubtful:
             self._look(now)
         if self._asking:
-            self._ask()
+            keys, self._asking = self._asking, []
+            places = {key: self._find(key) for key in keys}
+            self._questions.ask(places, self._controller.observe())
         if now < self._busy:
             return
         try:
@@ -346,44 +347,6 @@ class Floats:
         if failures:
             self._complain(failures[0].error)
         self._doubtful |= bool(failures) or not self.ours.keys() <= there.keys()
-
-    # Checks
-
-    def _ask(self) -> None:
-        """Probe for the addresses that are to be checked."""
-        keys, self._asking = self._asking, []
-        observed = self._controller.observe()
-        claims: dict[Key, Claim] = {}
-        free, taken = [], []
-        for key in keys:
-            one = self._find(key)
-            main = observed.snapshot.device(one[0].main) if one is not None else None
-            if one is None or main is None or not main.up:
-                taken.append(key)
-            elif one[0].type.family != AF_INET or one[0].wish.acd == OFF:
-                free.append(key)  # the kernel checks an IPv6 address by itself
-            else:
-                claims[key] = _claim(*one, main)
-        if free:
-            self._report(Checked(free))
-        if taken:
-            self._report(Taken(taken))
-        if claims:
-            by_claim = {id(claim): key for key, claim in claims.items()}
-            self._checks.ask(
-                [*claims.values()], lambda group, found: self._answered(by_claim, group, found)
-            )
-
-    def _answered(self, keys: Mapping[int, Key], group: Sequence[Claim], found: Found) -> None:
-        """Report what probing has found."""
-        unsafe = {id(one) for one, _ in found}
-        for _, error in found:
-            self._complain(error)
-        free = [keys[id(one)] for one in group if id(one) not in unsafe]
-        if free:
-            self._report(Checked(free))
-        if unsafe:
-            self._report(Taken([keys[one] for one in unsafe]))
 
     # Changes
 
@@ -465,14 +428,6 @@ class Floats:
         if error.line() != self._complaint:
             self._complaint = error.line()
             self._journal.warning(self._complaint)
-
-
-def _claim(pool: Float, packed: bytes, main: Device) -> Claim:
-    """The claim by which other hosts are asked for an address."""
-    name = pool.alias(packed, main.name)
-    found = Claim(name, main, main.name, pool.wish.kind, AF_INET, packed, Policy())
-    found.acd = pool.wish.acd or "fast"
-    return found
 
 
 def _alike(wish: Wish, former: Wish) -> bool:

@@ -183,6 +183,14 @@ def test_a_wrong_store_is_told_with_its_place(line: str, error: str) -> None:
     assert error in parse(line).errors
 
 
+def test_the_name_of_a_host_that_is_no_key() -> None:
+    """Only where the line says no other one."""
+    assert store("cluster etcd http://a").named("web-1.example.org") == "web-1.example.org"
+    assert store("cluster etcd http://a node n").named("(none)") == "n"
+    with pytest.raises(errors.StateError, match="cannot be that of a node"):
+        store("cluster etcd http://a").named("(none)")
+
+
 def test_a_password_goes_in_the_clear_to_this_host_only() -> None:
     """A certificate needs TLS even here."""
     assert store("cluster etcd http://127.0.0.1:1,http://[::1]:1,http://localhost:1 user /u").files
