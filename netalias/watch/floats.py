@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netalias.desired.floats import Float
     from netalias.desired.tasks import Task
     from netalias.engine.reconcile import Outcome
+    from netalias.kernel import Failure
     from netalias.model import Alias
     from netalias.model.events import Event
     from netalias.observed import Observed
@@ -49,9 +50,13 @@ if TYPE_CHECKING:
 BUSY = 0.02
 """Seconds between two tries to take the lock."""
 CHUNK = 128
-"""Addresses that are made, or removed, in one transaction."""
+"""Addresses that are made in one transaction: there is a deadline for it."""
+LEAVING = 512
+"""Addresses that are removed in one transaction."""
 LOOK = 0.25
 """Seconds between two looks at whether the machine was suspended."""
+BATCH = 128
+"""Lifetimes that are set by one reading of the clock."""
 RUNS_OUT = 3.0
 """Seconds before the end of a lifetime from which on an address that goes has run out."""
 FEW = 8
@@ -329,30 +334,38 @@ class Floats:
         self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
 
     def _prolong(self) -> None:
-        """Set the lifetimes of all that is ours, in one batch; what is not there is made again."""
+        """Set the lifetimes of all that is ours; what is not there is made again."""
         self._controller.read_events(TURN)
         observed = self._controller.observe()
         there = self._standing(observed)
-        with Deadline(fence.SETTING):
-            now = self._boottime()
-            steps = []
-            for key, until in self.ours.items():
-                alias, seconds = there.get(key), fence.seconds(until, now)
-                if alias is not None and seconds:
-                    assert alias.carrier is not None
-                    assert alias.entry is not None
-                    place = alias.carrier.name, alias.carrier.index
-                    steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
-            failures = self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
+        standing = [(key, there[key]) for key in self.ours if key in there]
+        failures: list[Failure] = []
+        for at in range(0, len(standing), BATCH):
+            with Deadline(fence.SETTING):
+                steps = self._renewals(standing[at : at + BATCH])
+                kernel = self._engine.kernel
+                failures += kernel.apply(steps, stoppable=False, seen=observed.snapshot)
         if failures:
             self._complain(failures[0].error)
-        self._doubtful |= bool(failures) or not self.ours.keys() <= there.keys()
+        self._doubtful |= bool(failures) or len(standing) < len(self.ours)
+
+    def _renewals(self, standing: Sequence[tuple[Key, Alias]]) -> list[RenewAddress]:
+        """The steps that set the lifetimes of these addresses, counted from now."""
+        steps, now = [], self._boottime()
+        for key, alias in standing:
+            seconds = fence.seconds(self.ours[key], now)
+            if seconds:
+                assert alias.carrier is not None
+                assert alias.entry is not None
+                place = alias.carrier.name, alias.carrier.index
+                steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
+        return steps
 
     # Changes
 
     def _remove(self, now: float) -> None:
         """Remove some of the addresses that are to go. Raises KernelError, LockBusy."""
-        keys = [*self._leaving][:CHUNK]
+        keys = [*self._leaving][:LEAVING]
         with self._engine.transaction():
             observed = self._engine.observe()
             there = self._standing(observed)

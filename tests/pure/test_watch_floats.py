@@ -308,8 +308,10 @@ def test_many_are_made_a_few_at_a_time() -> None:
     count = CHUNK + 10
     host = Host(f"float web eth0:1-{count} 10.1.0.1-10.1.{count >> 8}.{count & 255}/32 kind label")
     texts = [host.floats._pools["web"].spelled(one) for one in host.floats._pools["web"].addresses]
-    host.take(*texts)
+    host.take(*texts, left=20)
     assert len(host.there()) == count
+    host.order(Extend(host.boottime + 21.5))
+    assert set(host.there().values()) == {20}
     assert host.order(Release([("web", one) for one in texts])) != []
     assert host.there() == {}
 
