@@ -418,6 +418,9 @@ class Floats:
         observed = engine.observe()
         examine(engine.kernel, observed, observed.aliases)
         diff = compare(Declarations(blocks, []), observed, removing=False)
+        for step in (step for item in diff.items for step in item.plan.steps):
+            if isinstance(step, RenewAddress):
+                step.before = None  # undone, it would give the whole lifetime once more
         diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
         return diff
 

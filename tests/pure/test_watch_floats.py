@@ -21,6 +21,7 @@ from netalias.cluster.orders import (
 )
 from netalias.cluster.orders import parse as message
 from netalias.errors import PacketError
+from netalias.model.leases import RenewAddress
 from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
 from netalias.views import metrics
@@ -130,6 +131,16 @@ def test_a_stop_before_the_deadline_counts_makes_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr(floats, "Deadline", Stopped)
     assert host.take("10.0.0.100", left=10.9) == ["gone web/10.0.0.100"]
     assert host.there() == {}
+
+
+def test_what_is_undone_gets_no_lifetime_back() -> None:
+    """The former one would begin anew, and end later than it may."""
+    host = Host()
+    host.take("10.0.0.100", left=20)
+    diff = host.floats._differences([("web", "10.0.0.100")], 3)
+    steps = [step for item in diff.items for step in item.plan.steps]
+    assert [type(step) for step in steps] == [RenewAddress]
+    assert [step.inverse() for step in steps] == [None]
 
 
 def test_what_was_not_taken_is_never_made() -> None:
