@@ -167,7 +167,9 @@ class Agent:
             self._changed(self.view.note(result.events, now), now)
             return
         self._following = None
-        self._retry = now if isinstance(result, Compacted) else now + AGAIN
+        self._retry = max(
+            now, self._heard + AGAIN if isinstance(result, Compacted) else now + AGAIN
+        )
 
     def _changed(self, keys: set[Key], now: float) -> None:
         placed = self.holdings.placed

@@ -82,16 +82,17 @@ class View:
 
     def load(self, snapshot: Snapshot, now: float) -> set[Key]:
         """Take over a reading; the addresses that are different from before. One that is older than
-        the events that are known says nothing new."""
-        if snapshot.revision < self.revision:
-            return set()
+        what is known comes from a store that was put back: then its revisions begin anew."""
         hosts, owners = self.hosts, self.owners
+        anew = snapshot.revision < self.revision
+        if anew:
+            hosts, self.gone = {}, {}
         self.hosts, self.owners, self._by_node = {}, {}, {}
         self.drains, self.pins, self.unreadable = set(), {}, set()
         for entry in snapshot.entries.values():
             self._put(entry)
         for key, seen in owners.items():
-            if seen.modified > snapshot.revision:  # a change of our own
+            if seen.modified > snapshot.revision and not anew:  # a change of our own
                 self._own(key, seen)
         self.revision = snapshot.revision
         self.changed_hosts = True
