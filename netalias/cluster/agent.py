@@ -9,6 +9,7 @@ watcher, which wait in its outbox. A process (cluster/process.py) carries both.
     declared.py     the pools and hosts in it, for placement.py
     membership.py   the registration of this host, and its proofs
     holdings.py     the addresses: taken, held, given up
+    rights.py       what the store says of the right to an address
     fence.py        the arithmetic by which no address stands on two hosts
 
 Times are seconds of CLOCK_BOOTTIME. Each is read **after** whatever it comes with has arrived, and

@@ -14,7 +14,6 @@ transaction has changed its key: the one that frees it may be on its way for lon
 
 from __future__ import annotations
 
-from netalias.cluster import fence
 from netalias.cluster.moves import Moves
 from netalias.cluster.orders import (
     Check,
@@ -28,6 +27,7 @@ from netalias.cluster.orders import (
     Taken,
 )
 from netalias.cluster.records import Owner
+from netalias.cluster.rights import Rights
 from netalias.cluster.store import MODIFIED, OPERATIONS, Change, Condition, Done, Put
 
 TYPE_CHECKING = False
@@ -84,11 +84,11 @@ class Holdings:
         epoch: Callable[[], float],
     ) -> None:
         self._node = settings.node
-        self._ttl = settings.ttl
         self._timeout = settings.timeout
         self._keys = keys
         self._view = view
         self._membership = membership
+        self._rights = Rights(settings, view, membership)
         self._outbox = outbox
         self._epoch = epoch
         self._moves = Moves(settings.node)
@@ -126,7 +126,7 @@ class Holdings:
         lost = []
         for key in keys:
             state = self.states.get(key)
-            if state is None or state.name not in (HELD, LEFT) or self._ours(key):
+            if state is None or state.name not in (HELD, LEFT) or self._rights.ours(key):
                 continue
             if state.name == LEFT:
                 del self.states[key]
@@ -170,26 +170,6 @@ class Holdings:
     def count(self, name: str) -> int:
         """The number of addresses in a state."""
         return sum(one.name == name for one in self.states.values())
-
-    # What stands in the store.
-
-    def _owner(self, key: Key) -> Owner | None:
-        seen = self._view.owners.get(key)
-        return seen.owner if seen is not None else None
-
-    def _ours(self, key: Key) -> bool:
-        """Whether the key of an address names the present registration, or one before it that
-        nobody has followed."""
-        owner = self._owner(key)
-        if owner is None or not owner.held or owner.node != self._node:
-            return False
-        here = self._membership
-        return owner.registration == here.created or owner.registration in here.former
-
-    def _present(self, key: Key) -> bool:
-        owner = self._owner(key)
-        assert owner is not None
-        return owner.registration == self._membership.created
 
     def _named(self, name: str) -> list[Key]:
         return [key for key, one in self.states.items() if one.name == name]
@@ -238,7 +218,7 @@ class Holdings:
 
     def _clear(self) -> None:
         """Remove what stands here from before, and is not ours by its key."""
-        foreign = sorted(key for key in self._standing if not self._ours(key))
+        foreign = sorted(key for key in self._standing if not self._rights.ours(key))
         self._standing.clear()
         if foreign:
             self._outbox.order(Release(foreign))
@@ -254,7 +234,7 @@ class Holdings:
             key: self._ready(key) for key in held if self.placed.get(key, self._node) != self._node
         }
         if leaving:
-            free = [key for key in self.placed if self._is_free(key)]
+            free = [key for key in self.placed if self._rights.free(key)]
             self._release(self._moves.due(now, leaving, self.placed, free), now)
             after = self._moves.next()
             self._next = min(self._next, NEVER if after is None else after)
@@ -267,17 +247,13 @@ class Holdings:
             return 0.0
         return self.states[key].since + spread.hold_down
 
-    def _is_free(self, key: Key) -> bool:
-        owner = self._owner(key)
-        return owner is not None and not owner.held
-
     # Transactions.
 
     def _freeable(self) -> list[Key]:
         """Addresses that have gone from the kernel, and whose keys still say that we hold them."""
         found = []
         for key in self._named(LEFT):
-            if self._ours(key):
+            if self._rights.ours(key):
                 found.append(key)
             else:
                 del self.states[key]
@@ -300,7 +276,7 @@ class Holdings:
         """Hold what is ours by its key and placed here, and free what is placed elsewhere."""
         hold = []
         for key in self._view.held_by(self._node):
-            if key in self.states or not self._present(key):
+            if key in self.states or not self._rights.present(key):
                 continue
             if self.placed.get(key, self._node) == self._node and key in self.placed:
                 hold.append(key)
@@ -318,7 +294,7 @@ class Holdings:
             if state is not None and state.name == CLEAR and now >= state.since + FRESH:
                 del self.states[key]
                 state = None
-            if state is not None or not self._needs_check(key):
+            if state is not None or self._rights.unchecked(key):
                 ready.append(key)
             else:
                 check.append(key)
@@ -336,39 +312,13 @@ class Holdings:
             state = self.states.get(key)
             if state is not None and state.name != CLEAR:
                 continue
-            at = self._takeable(key)
+            here = self.placed.get(key) == self._node or self._rights.former(key)
+            at = self._rights.takeable(key) if here else NEVER
             if at <= now and self._fit(key, now):
                 found.append(key)
             elif at > now:
                 self._next = min(self._next, at)
         return sorted(found)
-
-    def _takeable(self, key: Key) -> float:
-        """The time from which an address may be taken; NEVER for one that somebody has."""
-        seen = self._view.owners.get(key)
-        if self._claimable(key):
-            return 0.0
-        if self.placed.get(key) != self._node:
-            return NEVER
-        if seen is None:
-            return 0.0
-        owner = seen.owner
-        if owner is None:
-            return NEVER
-        if not owner.held:
-            return 0.0
-        if self._view.alive(owner):
-            return NEVER
-        gone = self._view.gone.get((owner.node, owner.registration), NEVER)
-        return gone + fence.wait(max(self._ttl, owner.ttl))
-
-    def _claimable(self, key: Key) -> bool:
-        """Whether an address is ours by a former registration that nobody has followed."""
-        return self._ours(key) and not self._present(key)
-
-    def _needs_check(self, key: Key) -> bool:
-        """Whether the segment is to be asked: not for what was released, or may stand here."""
-        return not (self._is_free(key) or self._claimable(key))
 
     def _fit(self, key: Key, now: float) -> bool:
         until = self._unfit.get(key, 0.0)
@@ -403,13 +353,14 @@ class Holdings:
         self._change(owners, [self._membership.condition], now, then)
 
     def _owned(self, key: Key, *, held: bool) -> Owner:
-        """The owner that the key of an address is to name. What stands here by a longer lifetime
-        than the present one may go on standing so."""
-        former, ttl = self._owner(key), self._ttl
-        if former is not None and former.held and former.node == self._node:
-            ttl = max(ttl, former.ttl)
-        since = int(self._epoch())
-        return Owner(self._node, self._membership.created, ttl=ttl, held=held, since=since)
+        """The owner that the key of an address is to name."""
+        return Owner(
+            self._node,
+            self._membership.created,
+            ttl=self._rights.lifetime(key),
+            held=held,
+            since=int(self._epoch()),
+        )
 
     def _change(
         self,
