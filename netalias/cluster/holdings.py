@@ -48,6 +48,10 @@ CHECKING, CLEAR, ASKED, HELD, LEAVING, LEFT = (
 )  # fmt: skip
 FRESH = 5.0
 """Seconds for which an address that nobody answered for counts as free."""
+PATIENCE = 30.0
+"""Seconds before an address is checked again because nothing was reported of it."""
+ASIDE = {CHECKING: PATIENCE, CLEAR: FRESH}
+"""States of addresses that are neither ours nor on their way, with the seconds that each lasts."""
 UNFIT = 10.0
 """Seconds before an address that could not be held is taken again."""
 AGAIN = 0.5
@@ -165,7 +169,7 @@ class Holdings:
 
     def idle(self) -> bool:
         """Whether nothing is held, nor on its way."""
-        return not self.states and not self._busy
+        return not self._busy and all(one.name in ASIDE for one in self.states.values())
 
     def count(self, name: str) -> int:
         """The number of addresses in a state."""
@@ -290,11 +294,7 @@ class Holdings:
         """Take what is placed here, as far as it may be taken."""
         ready, check = [], []
         for key in self._candidates(now):
-            state = self.states.get(key)
-            if state is not None and state.name == CLEAR and now >= state.since + FRESH:
-                del self.states[key]
-                state = None
-            if state is not None or self._rights.unchecked(key):
+            if key in self.states or self._rights.unchecked(key):
                 ready.append(key)
             else:
                 check.append(key)
@@ -309,8 +309,7 @@ class Holdings:
         """The addresses that are placed here, not held, and free by what the store says."""
         found = []
         for key in {*self.wanted, *self._view.held_by(self._node)}:
-            state = self.states.get(key)
-            if state is not None and state.name != CLEAR:
+            if self._state(key, now) not in ("", CLEAR):
                 continue
             here = self.placed.get(key) == self._node or self._rights.former(key)
             at = self._rights.takeable(key) if here else NEVER
@@ -319,6 +318,18 @@ class Holdings:
             elif at > now:
                 self._next = min(self._next, at)
         return sorted(found)
+
+    def _state(self, key: Key, now: float) -> str:
+        """The name of the state of an address, empty for none: its time may be over."""
+        state = self.states.get(key)
+        if state is None:
+            return ""
+        end = state.since + ASIDE.get(state.name, NEVER)
+        if now >= end:
+            del self.states[key]
+            return ""
+        self._next = min(self._next, end)
+        return state.name
 
     def _fit(self, key: Key, now: float) -> bool:
         until = self._unfit.get(key, 0.0)

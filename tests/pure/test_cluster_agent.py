@@ -5,12 +5,13 @@ from __future__ import annotations
 from clustered import Cluster, Host, spread
 
 from netalias.cluster import fence
-from netalias.cluster.orders import Gone, Release, Take
+from netalias.cluster.orders import Check, Gone, Release, Take
 from netalias.cluster.records import Keys, Owner, node_value
 from netalias.cluster.store import Change, Delete, Put
 
 KEYS = Keys("/netalias")
 FIRST = ("web", "10.0.0.1")
+KEYS_OF_TWO = [FIRST, ("web", "10.0.0.2")]
 
 
 def cluster(names: str = "abc", count: int = 12, **more: object) -> Cluster:
@@ -288,6 +289,20 @@ def test_an_address_that_somebody_else_uses_is_not_taken() -> None:
     found.foreign.clear()
     found.run(15.0)
     assert found.whole()
+
+
+def test_a_check_that_nobody_answers_is_asked_again() -> None:
+    """Neither does an agent that ends wait for its answer."""
+    found = Cluster("a", {"web": spread(1, 2)})
+    host = found.hosts["a"]
+    host.start()
+    host.watch_stopped = True
+    found.run(10.0)
+    host.orders.clear()  # as if it had been forgotten
+    found.run(50.0)
+    assert [one for one in host.ordered if isinstance(one, Check)] == [Check(KEYS_OF_TWO)] * 2
+    host.agent.stop(host.clock())
+    assert host.agent.ended
 
 
 def test_an_owner_that_somebody_overwrites_is_given_up() -> None:
