@@ -126,11 +126,17 @@ class Members:
         raise AssertionError("no leader")
 
     def signal(self, number: int, what: signal.Signals) -> None:
-        """Send a signal to a member, and wait for its end if that ends it."""
+        """Send a signal to a member, and wait until it has ended, or stopped.
+
+        A thread that takes SIGSTOP stops the others, but only when it gets a processor; until then
+        they go on to answer.
+        """
         process = self.processes[number]
         assert process is not None
         process.send_signal(what)
-        if what in (signal.SIGKILL, signal.SIGTERM):
+        if what == signal.SIGSTOP:
+            until(lambda: _stopped(process.pid))
+        elif what in (signal.SIGKILL, signal.SIGTERM):
             process.wait(30)
             self.processes[number] = None
 
@@ -142,3 +148,9 @@ class Members:
         for process in self.processes:
             if process is not None:
                 process.wait()
+
+
+def _stopped(pid: int) -> bool:
+    """Whether all threads of a process are stopped (proc_pid_stat(5))."""
+    stats = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(one.rpartition(")")[2].split()[0] == "T" for one in stats)

@@ -101,6 +101,7 @@ class TestOneMember(StoreContract):
         assert sorted(found[0].entries) == list(found[0].entries)
 
 
+@pytest.mark.early
 class TestThreeMembers:
     """The faults of etcd 3.4, as they happen."""
 
@@ -184,6 +185,30 @@ class TestThreeMembers:
             for number in others:
                 three.signal(number, signal.SIGCONT)
             lone.close()
+
+    def test_a_leader_that_is_cut_off(self, stage: Stage, three: Members) -> None:
+        """It may still confirm a lease; what decides, a transaction that depends on the key, is
+        Unreachable from the beginning."""
+        three.ready()
+        leader = three.leader()
+        engine = self.engine(three, leader)
+        granted = ask(engine, Grant(60), time.monotonic, PATIENCE)
+        assert isinstance(granted, Granted)
+        put = Change((), [Put("/n/a", b"", granted.lease)])
+        done = ask(engine, put, time.monotonic, PATIENCE)
+        assert isinstance(done, Done)
+        others = [one for one in range(3) if one != leader]
+        for number in others:
+            three.signal(number, signal.SIGSTOP)
+        try:
+            engine.send(Renew(granted.lease), time.monotonic(), 1.0)
+            check = Change([Condition("/n/a", CREATED, done.revision)])
+            with pytest.raises(Unreachable):
+                ask(engine, check, time.monotonic, 1.0)
+        finally:
+            for number in others:
+                three.signal(number, signal.SIGCONT)
+            engine.close()
 
     def test_a_lease_over_a_change_of_leader(self, stage: Stage, three: Members) -> None:
         """It begins anew: its key lives longer than the lease was granted for."""

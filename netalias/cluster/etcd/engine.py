@@ -13,6 +13,7 @@ from netalias.cluster.etcd.connection import Connection, Lost
 from netalias.cluster.etcd.http import Malformed, Reader, request
 from netalias.cluster.etcd.names import Names
 from netalias.cluster.etcd.streams import Stream
+from netalias.cluster.etcd.tasks import Link, Task
 from netalias.cluster.store import (
     Answer,
     Compacted,
@@ -25,53 +26,18 @@ from netalias.cluster.store import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.cluster.etcd.messages import Call
     from netalias.cluster.etcd.settings import Endpoint, Settings
     from netalias.cluster.store import Request, Result
 
-# Seconds: until a connection is open; until an answer that another member may be asked for, more
-# with each try; before a member is tried again when all have failed; of asking for a token.
+# Seconds: until a connection is open; before a member is tried again when all have failed; until a
+# token is there.
 OPENING = 1.0
-ANSWERING = 1.0
 RETRY = 0.25
 TOKEN = 10.0
 LINKS = 16
 """Connections at most; further requests wait."""
 TRIES = 3
 """Tokens that one request may use up."""
-
-
-class Task:
-    """A request with its *call*, until its answer. It is not tried *before* a time."""
-
-    __slots__ = ("before", "call", "deadline", "number", "request", "tokens", "tries")
-
-    def __init__(self, number: int, request: Request | None, call: Call, deadline: float) -> None:
-        self.number = number
-        self.request = request
-        self.call = call
-        self.deadline = deadline
-        self.before = 0.0
-        self.tries = self.tokens = 0
-
-    def until(self, now: float) -> float:
-        """The time until which a member may take."""
-        patience = ANSWERING * (1 + self.tries)
-        return min(self.deadline, now + patience) if self.call.repeatable else self.deadline
-
-
-class Link:
-    """A *connection* to a member, by its place, that serves an *owner*, None for nobody; given up
-    at *until*."""
-
-    __slots__ = ("connection", "owner", "place", "reader", "until")
-
-    def __init__(self, connection: Connection, place: int) -> None:
-        self.connection = connection
-        self.place = place
-        self.reader = Reader()
-        self.owner: Task | Stream | None = None
-        self.until = 0.0
 
 
 class EtcdEngine:
