@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 RETRY = 5.0
 """Seconds before files that cannot be used are looked at again."""
 KEYWORDS = ("cluster", "float")
+MORE = 10.0
+"""Seconds more than twice a lifetime, after which nothing of before is held any more."""
 LAST = Change, Revoke
 """Requests that have to be answered, or have failed, before the process ends."""
 ALIVE = "alive"
@@ -298,7 +300,9 @@ def _connect(line: Cluster) -> Engine:
     from netalias.cluster.etcd.settings import Settings as Way
 
     node = line.node or os.uname().nodename
-    return EtcdEngine(Way(line.endpoints, **line.files), first=crc32(node.encode()))
+    # What was held by another etcd has run out after that, on all hosts (fence.py).
+    forget = 2 * line.ttl + MORE
+    return EtcdEngine(Way(line.endpoints, **line.files), crc32(node.encode()), forget=forget)
 
 
 def _boottime() -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import Namespace
 
-from netalias.cluster.etcd.engine import LINKS, OPENING, RETRY, EtcdEngine
+from netalias.cluster.etcd.engine import FORGET, LINKS, OPENING, RETRY, EtcdEngine
 from netalias.cluster.etcd.names import Names
 from netalias.cluster.etcd.settings import Settings
 from netalias.cluster.etcd.streams import CREATING, LASTING
@@ -95,7 +95,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def line(**result: object) -> bytes:
     """A chunk with a line of a watch."""
-    return chunk(json.dumps({"result": {"header": HEADER, **result}}).encode() + b"\n")
+    return chunk(json.dumps({"result": {"header": HEADER} | result}).encode() + b"\n")
 
 
 def chunk(data: bytes) -> bytes:
@@ -329,6 +329,44 @@ def test_cancelled(stage: Stage) -> None:
     stage.engine.cancel(number)
     stage.until(lambda: ended(connection))
     assert stage.engine.due(stage.now) is None
+
+
+def answer(stage: Stage, number: int, cluster: str) -> None:
+    """A member of this cluster answers the next request."""
+    connection, _, _ = stage.request(number)
+    connection.send(sized({"header": {**HEADER, "cluster_id": cluster}, "succeeded": True}))
+
+
+def test_a_member_of_another_etcd(stage: Stage) -> None:
+    """It is not believed, whatever it says, for as long as the one that is known may have given
+    anything that still holds; then it is."""
+    stage.send(Read("/n/"))
+    answer(stage, 0, "1")
+    assert isinstance(stage.result(), Snapshot)
+    stage.members[0].close()
+    stage.until(lambda: not stage.engine.wanted(stage.now))
+    stage.send(MINE, 2.0)
+    answer(stage, 1, "2")
+    result = stage.result()
+    assert isinstance(result, Unreachable)
+    assert "another etcd (2, not 1)" in str(result)
+    stage.now += FORGET
+    stage.send(Read("/n/"))
+    answer(stage, 1, "2")
+    assert isinstance(stage.result(), Snapshot)
+
+
+def test_a_watch_of_another_etcd(stage: Stage) -> None:
+    """Its events are not taken; the member of the known one is asked."""
+    stage.send(Read("/n/"))
+    answer(stage, 0, "1")
+    stage.result()
+    stage.send(Follow("", 3))
+    connection, _, _ = stage.request(0)
+    foreign = {"header": {**HEADER, "cluster_id": "2"}}
+    connection.send(CHUNKED + line(**foreign, created=True, events=[put(4)]))
+    opened(stage, 1)
+    assert stage.results == []
 
 
 # A Follow -----------------------------------------------------------------------------------------

@@ -137,12 +137,19 @@ def test_pages_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         call.take(page)
 
 
+def test_the_cluster_of_an_answer() -> None:
+    """It stands in every answer, that of a stream too."""
+    assert messages.identity({"header": HEADER}) == "1"
+    assert messages.identity({"result": {"header": HEADER}}) == "1"
+    assert messages.identity({"result": 7}) == messages.identity({}) == ""
+
+
 def test_events() -> None:
     """A PUT has no type, a DELETE only a key and its revision."""
     put = {"kv": {"key": "YQ==", "value": "MQ==", "create_revision": "2", "mod_revision": "3"}}
     gone = {"type": "DELETE", "kv": {"key": "YQ==", "mod_revision": "4"}}
     line = {"result": {"header": HEADER, "events": [put, gone]}}
-    assert messages.watched(json.dumps(line).encode(), 2) == Events(
+    assert messages.watched(line, 2) == Events(
         [Event("a", 3, Entry("a", b"1", 2, 3)), Event("a", 4, None)]
     )
 
@@ -166,7 +173,7 @@ def test_events() -> None:
 )
 def test_the_end_of_a_watch(line: dict[str, object], result: type | None) -> None:
     """It says why, and a first line says whether the store is younger than it."""
-    found = messages.watched(json.dumps(line).encode(), 7)
+    found = messages.watched(line, 7)
     assert found is None if result is None else type(found) is result
 
 
@@ -251,7 +258,8 @@ def test_any_answer(found: object, request: Request) -> None:
     except Malformed:
         pass
     try:
-        messages.watched(data, 7)
+        messages.identity(messages.parsed(data))
+        messages.watched(messages.parsed(data), 7)
         messages.failure(400, data)
     except (Malformed, messages.StaleToken):
         pass
@@ -262,6 +270,6 @@ def test_any_bytes(data: bytes) -> None:
     """They are no answer, or one."""
     for one in (data, b"[" * 100_000, b'{"header":{"revision":"' + b"9" * 5000 + b'"}}'):
         try:
-            messages.watched(one, 7)
+            messages.watched(messages.parsed(one), 7)
         except (Malformed, messages.StaleToken):
             pass

@@ -26,6 +26,8 @@ from netalias.cluster.store import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from netalias.cluster.etcd.settings import Endpoint, Settings
     from netalias.cluster.store import Request, Result
 
@@ -36,6 +38,8 @@ RETRY = 0.25
 TOKEN = 10.0
 LINKS = 16
 """Connections at most; further requests wait."""
+FORGET = 7300.0
+"""Seconds: twice the longest lifetime of an address, and some more."""
 TRIES = 3
 """Tokens that one request may use up."""
 
@@ -43,10 +47,20 @@ TRIES = 3
 class EtcdEngine:
     """The engine. *first* chooses the member that is asked first, so that hosts spread over them.
 
+    An etcd that is not the one that has answered before is believed only when that one has given no
+    answer for *forget* seconds: it may be another one by mistake, in which others find nothing of
+    this host, or one from a backup, in which is again what has changed since.
+
     Raises StateError for files of *settings* that cannot be used.
     """
 
-    def __init__(self, settings: Settings, first: int = 0, names: Names | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        first: int = 0,
+        names: Names | None = None,
+        forget: float = FORGET,
+    ) -> None:
         self._settings = settings
         self._members: list[Endpoint] = settings.endpoints
         self._place = first % len(self._members)
@@ -56,6 +70,9 @@ class EtcdEngine:
         self._links: dict[int, Link] = {}
         self._answers: list[Answer] = []
         self._trouble = ""
+        self._identity = ""
+        self._known = 0.0
+        self._forget = forget
         self._token = ""
         self._needs_token = settings.user() is not None
         self._authenticating: Task | None = None
@@ -66,7 +83,7 @@ class EtcdEngine:
         """The number of its answer."""
         self._number += 1
         if isinstance(request, Follow):
-            self._queue.append(Stream(self._number, request))
+            self._queue.append(Stream(self._number, request, self._check))
         else:
             call = messages.call(request)
             self._queue.append(Task(self._number, request, call, now + timeout))
@@ -264,7 +281,9 @@ class EtcdEngine:
         if link.reader.status != 200 or isinstance(owner, Stream):
             result = messages.failure(link.reader.status, data)
         else:
-            result = owner.call.take(messages.parsed(data))
+            fields = messages.parsed(data)
+            self._check(fields, now)
+            result = owner.call.take(fields)
         if isinstance(result, Unreachable):
             self._lost(link, str(result), now)
             return
@@ -278,6 +297,13 @@ class EtcdEngine:
             self._queue.insert(0, owner)
         else:
             self._finish(owner, result)
+
+    def _check(self, fields: dict[str, Any], now: float) -> None:
+        """Check that an answer is of the etcd that has answered before. Raises Malformed."""
+        found = messages.identity(fields) or self._identity
+        if found != self._identity and self._identity and now < self._known + self._forget:
+            raise Malformed(f"it belongs to another etcd ({found}, not {self._identity})")
+        self._identity, self._known = found, now
 
     def _heard(self, stream: Stream, result: Result | str | None) -> None:
         """A result of a Follow, which an error ends."""

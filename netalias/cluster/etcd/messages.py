@@ -56,6 +56,8 @@ PAGE = 2000
 """Entries in one answer, which is parsed at once: nothing else is done meanwhile."""
 SNAPSHOT_MAX = 64 << 20
 """Bytes of keys and values of a Snapshot; 10 000 addresses have some 3 MB."""
+IDENTITY_MAX = 20
+"""Digits of a 64-bit number."""
 WORDS_MAX = 200
 """Bytes of a text in the place of an answer that are shown."""
 REVISION_MAX = (1 << 63) - 1
@@ -98,6 +100,14 @@ def parsed(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise Malformed("an answer that is no JSON") from None
     return _object(found)
+
+
+def identity(fields: dict[str, Any]) -> str:
+    """The number of the cluster of members that an answer is of; empty without one."""
+    inner = fields.get("result", fields)
+    header = inner.get("header") if isinstance(inner, dict) else None
+    found = header.get("cluster_id", "") if isinstance(header, dict) else ""
+    return str(found)[:IDENTITY_MAX]
 
 
 def failure(status: int, data: bytes) -> StoreError:
@@ -264,10 +274,9 @@ def watch(prefix: str, revision: int) -> bytes:
     return _encoded({"create_request": asked})
 
 
-def watched(line: bytes, since: int) -> Events | StoreError | None:
+def watched(fields: dict[str, Any], since: int) -> Events | StoreError | None:
     """One line of a watch that was opened at the revision *since*: events, or its end; None for
     one that tells nothing. Raises Malformed, StaleToken."""
-    fields = parsed(line)
     if "error" in fields:
         failed = _object(fields["error"])
         code = failed.get("grpc_code", failed.get("code"))  # of etcd 3.4 and 3.5, of 3.6

@@ -12,7 +12,8 @@ from netalias.cluster.store import Events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from netalias.cluster.store import Follow, StoreError
 
@@ -23,20 +24,24 @@ LASTING = 30.0
 
 
 class Stream:
-    """The watches of a Follow. ``created`` tells that the present one is there, ``over`` that none
+    """The watches of a Follow. *check* is given the fields of each line, and raises Malformed for
+    those of a foreign etcd. ``created`` tells that the present one is there, ``over`` that none
     follows; the next one is not opened *before* a time."""
 
     __slots__ = (
-        "_lines", "_revision", "_until", "before", "created", "number", "over", "request",
+        "_check", "_lines", "_revision", "_until", "before", "created", "number", "over", "request",
         "tokens", "tries",
     )  # fmt: skip
 
-    def __init__(self, number: int, request: Follow) -> None:
+    def __init__(
+        self, number: int, request: Follow, check: Callable[[dict[str, Any], float], None]
+    ) -> None:
         self.number = number
         self.request = request
         self.before = 0.0
         self.tries = self.tokens = 0
         self.created = self.over = False
+        self._check = check
         self._revision = request.revision
         self._lines = bytearray()
         self._until = 0.0
@@ -65,7 +70,9 @@ class Stream:
         *lines, rest = self._lines.split(b"\n")
         self._lines = bytearray(rest)
         for line in lines:
-            result = messages.watched(bytes(line), self._revision)
+            fields = messages.parsed(bytes(line))
+            self._check(fields, now)
+            result = messages.watched(fields, self._revision)
             if not self.created:
                 self.created, self._until = True, now + LASTING
                 self.tries = self.tokens = 0
