@@ -1,11 +1,13 @@
 """A host on the segment that asks for every address every 10 ms by ARP, and hears all ARP frames.
 
-``asker.py FILE DEVICE PERIOD ADDRESS...`` in its namespace: prints ``ready`` after the first round,
-and asks until standard input ends. FILE is then what ``read`` reads: the rounds, the answers, and
-frames that nobody asked for.
+``asker.py FILE DEVICE PERIOD OWN ADDRESS...`` in its namespace, where it has the address OWN: prints
+``ready`` after the first round, and asks until standard input ends. FILE is then what ``read``
+reads: the rounds, the answers, and frames that nobody asked for.
 
-The asker says who it is by one of SENDERS addresses in turn, which nobody has: an answer goes back
-to the address that asked, and so tells its round. Frames are stamped by the kernel and kept in a
+The asker has one of SENDERS MACs in turn, which differ in their last bits: an answer goes back to
+the MAC that asked, and so tells its round. (With an IP address for each round every device that
+answers would get a neighbour for it, and all namespaces share the kernel's table of a thousand.)
+Frames are stamped by the kernel and kept in a
 ring that it shares (packet_mmap of the kernel's documentation): a process that waits for the
 processor loses none, and delays no stamp.
 """
@@ -48,16 +50,18 @@ REQUEST, REPLY = 1, 2
 EVERYBODY, NOBODY = b"\xff" * 6, bytes(4)
 PREFIX = 1, 0x0800, 6, 4
 SENDERS = 16
+LOW = SENDERS - 1
+"""The bits of the last byte of a MAC in which those of the asker differ."""
 BURST = 1024
 """Messages of one call (UIO_MAXIOV)."""
 
-HEAD = struct.Struct("!II4s6s2x")
-"""Of a file: rounds, lost frames, the first sender, the asker's MAC."""
+HEAD = struct.Struct("!II6s2x")
+"""Of a file: rounds, lost frames, a MAC of the asker."""
 TIME = struct.Struct("!d")
 """Of each round; they follow HEAD, and RECORDs follow them."""
-RECORD = struct.Struct("!dHHI4s4s6s6s2x")
-"""A frame: the time, the operation, three times nothing, sender, target, MAC of the sender, of the
-Ethernet frame."""
+RECORD = struct.Struct("!dHHI4s6s4s6s")
+"""A frame: the time, the operation, twice nothing, the address and the MAC that it tells of, the
+address and the MAC that it is for."""
 
 
 class Iovec(ctypes.Structure):
@@ -91,13 +95,12 @@ class Questions:
     def __init__(self, device: str, mac: bytes, addresses: Sequence[bytes], sender: bytes) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.bind((device, 0))
-        head = ETHERNET.pack(EVERYBODY, mac, ETH_P_ARP)
-        first = int.from_bytes(sender, "big")
         self._rounds = []
         for number in range(SENDERS):
-            spoken = (first + number).to_bytes(4, "big")
+            own = mac[:5] + bytes([mac[5] & ~LOW | number])
+            head = ETHERNET.pack(EVERYBODY, own, ETH_P_ARP)
             frames = [
-                head + ARP.pack(*PREFIX, REQUEST, mac, spoken, bytes(6), one) for one in addresses
+                head + ARP.pack(*PREFIX, REQUEST, own, sender, bytes(6), one) for one in addresses
             ]
             self._rounds.append(_messages(frames))
 
@@ -169,11 +172,10 @@ def record(when: float, frame: bytes) -> bytes:
     """The part of a frame that is kept; nothing where it is no ARP over Ethernet and IPv4."""
     if len(frame) < ETHERNET.size + ARP.size:
         return b""
-    _, source, _ = ETHERNET.unpack_from(frame)
-    *prefix, operation, mac, sender, _, target = ARP.unpack_from(frame, ETHERNET.size)
+    *prefix, operation, mac, sender, to, target = ARP.unpack_from(frame, ETHERNET.size)
     if tuple(prefix) != PREFIX:
         return b""
-    return RECORD.pack(when, operation, 0, 0, sender, target, mac, source)
+    return RECORD.pack(when, operation, 0, 0, sender, mac, target, to)
 
 
 class Trace(NamedTuple):
@@ -187,20 +189,18 @@ class Trace(NamedTuple):
 
 def read(data: bytes) -> Trace:
     """A file of this program."""
-    count, lost, first, own = HEAD.unpack_from(data)
+    count, lost, own = HEAD.unpack_from(data)
     at = HEAD.size + 8 * count
     rounds = list(struct.unpack_from(f"!{count}d", data, HEAD.size))
-    sender = int.from_bytes(first, "big")
     answers, claims = [], []
     names: dict[bytes, str] = {}
-    for when, operation, _, _, said, target, mac, _ in RECORD.iter_unpack(data[at:]):
-        number = int.from_bytes(target, "big") - sender
-        if mac == own or said == NOBODY:  # our own question; a probe, which claims nothing
+    for when, operation, _, _, said, mac, _, to in RECORD.iter_unpack(data[at:]):
+        if said == NOBODY:  # a probe, which claims nothing
             continue
         address = names.get(said) or names.setdefault(said, socket.inet_ntoa(said))
         holder = names.get(mac) or names.setdefault(mac, mac.hex(":"))
-        if operation == REPLY and 0 <= number < SENDERS:
-            answers.append(Answer(when, address, holder, _round(rounds, when, number)))
+        if operation == REPLY and to[:5] == own[:5] and not (to[5] ^ own[5]) & ~LOW:
+            answers.append(Answer(when, address, holder, _round(rounds, when, to[5] & LOW)))
         else:
             claims.append(Claim(when, address, holder))
     return Trace(rounds, answers, claims, lost)
@@ -215,14 +215,13 @@ def _round(rounds: Sequence[float], when: float, number: int) -> int:
 class Asker:
     """Rounds, and what was heard, in a file."""
 
-    def __init__(self, file: BinaryIO, device: str, addresses: Sequence[str]) -> None:
+    def __init__(self, file: BinaryIO, device: str, own: str, addresses: Sequence[str]) -> None:
         self._file = file
         mac = _own(device)
         packed = [socket.inet_aton(one) for one in addresses]
-        sender = socket.inet_aton(os.environ.get("SENDER", "10.0.0.224"))
-        self._head = sender, mac
+        self._mac = mac
         self._ring = Ring(device)
-        self._questions = Questions(device, mac, packed, sender)
+        self._questions = Questions(device, mac, packed, socket.inet_aton(own))
         self._records: list[bytes] = []
         self.rounds: list[float] = []
 
@@ -241,7 +240,7 @@ class Asker:
         time.sleep(4 * RETIRE / 1000)
         self.drain()
         count = len(self.rounds)
-        self._file.write(HEAD.pack(count, self._ring.count(), *self._head))
+        self._file.write(HEAD.pack(count, self._ring.count(), self._mac))
         self._file.write(struct.pack(f"!{count}d", *self.rounds))
         self._file.write(b"".join(self._records))
         self._file.close()
@@ -255,13 +254,13 @@ def _own(device: str) -> bytes:
         return mac
 
 
-def main(path: str, device: str, period: str, *addresses: str) -> int:
+def main(path: str, device: str, period: str, own: str, *addresses: str) -> int:
     """See above."""
     gc.disable()
     with suppress(PermissionError):
         os.nice(-10)
     with open(path, "wb") as file:
-        asker = Asker(file, device, addresses)
+        asker = Asker(file, device, own, addresses)
         due = time.monotonic()
         while not select.select([sys.stdin], [], [], 0)[0]:
             asker.round()

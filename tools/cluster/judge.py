@@ -16,8 +16,8 @@ from typing import NamedTuple
 TURNAROUND = 0.1
 """Seconds that a holder which let go and took again was away at least: whoever is heard before and
 after another one, with less between, had the address all the time."""
-LAST = 5
-"""Questions at the end, of which each address has to answer one."""
+LAST = 1.0
+"""Seconds at the end of which each address has to answer a question."""
 
 
 class Answer(NamedTuple):
@@ -149,7 +149,7 @@ def judge(
         found.tenures += _tenures(heard, said)
         if address in replied:
             found.gaps += _gaps(address, rounds, heard)
-            if not heard or heard[-1].round < len(rounds) - LAST:
+            if not heard or rounds[heard[-1].round] < rounds[-1] - LAST:
                 found.silent.append(address)
     found.storm = _most(sorted(one.seen for some in claimed.values() for one in some))
     return found

@@ -211,6 +211,7 @@ class Observed:
         self._segment = segment
         self._files = segment.folder / "arp", segment.folder / "tcp"
         asker = [str(HERE / "asker.py"), str(self._files[0]), SEGMENT, str(period)]
+        asker.append(segment.observer(ASKER).address(SEGMENT))
         self._own = [host.address(SEGMENT) for host in segment.hosts]
         self.noise = 0.0
         self._floats = list(addresses)
