@@ -1,8 +1,8 @@
 """A host on the segment that asks for every address every 10 ms by ARP, and hears all ARP frames.
 
-``asker.py FILE DEVICE PERIOD OWN ADDRESS...`` in its namespace, where it has the address OWN: prints
-``ready`` after the first round, and asks until standard input ends. FILE is then what ``read``
-reads: the rounds, the answers, and frames that nobody asked for.
+``asker.py FILE DEVICE PERIOD OWN ADDRESS...`` in its namespace, where it has the address OWN:
+prints ``ready`` after the first round, and asks until standard input ends. FILE is then what
+``read`` reads: the rounds, the answers, and frames that nobody asked for.
 
 The asker has one of SENDERS MACs in turn, which differ in their last bits: an answer goes back to
 the MAC that asked, and so tells its round. (With an IP address for each round every device that
