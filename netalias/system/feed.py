@@ -358,4 +358,6 @@ class Feeds:
         self._readers.pop(reader.connection.fileno(), None)
         self._blocked.discard(reader.connection.fileno())
         reader.feed.readers.remove(reader)
+        if not reader.feed.readers:
+            reader.feed.trim()
         reader.connection.close()

@@ -139,7 +139,7 @@ class Bus:
 
     def hear(self, event: Event) -> None:
         """Report an event, which the state has already."""
-        if event.key[0] in UNTOLD or not self._channels:
+        if event.key[0] in UNTOLD or not len(self.feeds):
             return
         item = Item(event.what, event)
         for channel in self._channels.values():

@@ -380,6 +380,20 @@ def test_a_reader_that_hangs_up_is_forgotten(bus: Bussed) -> None:
     assert list(bus.bus._channels) == [""]
 
 
+def test_nothing_is_kept_for_nobody(bus: Bussed) -> None:
+    """The last reader goes in the middle of a state, with lines behind it."""
+    one = bus.subscribe()
+    channel = quick_channel(bus)
+    storm(bus, 100, 7, lambda: None)
+    assert channel.log
+    one.close()
+    bus.settle()
+    storm(bus, 100, 8, lambda: None)
+    assert not channel.log
+    assert not channel._state
+    assert bus.bus.feeds.due(bus.clock()) is None
+
+
 def test_a_device_by_its_name(bus: Bussed) -> None:
     """A name that moves to another device makes a departure and an arrival."""
     one = bus.subscribe("all wan")
