@@ -24,7 +24,7 @@ from netalias.model.steps import DelAddress
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
-from netalias.system.deadline import Deadline
+from netalias.system.deadline import Deadline, aside
 from netalias.watch.questions import Questions
 
 TYPE_CHECKING = False
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from netalias.desired.floats import Float
     from netalias.desired.tasks import Task
     from netalias.engine.reconcile import Outcome
-    from netalias.kernel import Failure
     from netalias.model import Alias
     from netalias.model.events import Event
     from netalias.observed import Observed
@@ -65,7 +64,8 @@ FEW = 8
 
 class Floats:
     """A part of the loop. *report* takes what the agent is to know, *clock* is CLOCK_MONOTONIC,
-    *boottime* CLOCK_BOOTTIME."""
+    *boottime* CLOCK_BOOTTIME. *apart* does what sets lifetimes as system.deadline.aside() does, so
+    that a machine that is too busy costs the process of one batch, and not the watcher."""
 
     def __init__(
         self,
@@ -75,10 +75,12 @@ class Floats:
         clock: Callable[[], float],
         boottime: Callable[[], float],
         report: Callable[[Message], object],
+        apart: Callable[[float, Callable[[], str]], str] = aside,
     ) -> None:
+        self._apart = apart
         self._controller = controller
         self._engine = controller.engine
-        self._questions = Questions(checks, report, self._complain)
+        self._questions = Questions(checks, report, lambda error: self._complain(error.line()))
         self._journal = journal
         self._clock = clock
         self._boottime = boottime
@@ -339,15 +341,32 @@ class Floats:
         observed = self._controller.observe()
         there = self._standing(observed)
         standing = [(key, there[key]) for key in self.ours if key in there]
-        failures: list[Failure] = []
+        failed = False
         for at in range(0, len(standing), BATCH):
-            with Deadline(fence.SETTING):
-                steps = self._renewals(standing[at : at + BATCH])
-                kernel = self._engine.kernel
-                failures += kernel.apply(steps, stoppable=False, seen=observed.snapshot)
-        if failures:
-            self._complain(failures[0].error)
-        self._doubtful |= bool(failures) or len(standing) < len(self.ours)
+            batch = standing[at : at + BATCH]
+            try:
+                text = self._apart(fence.SETTING, self._setting(batch, observed))
+            except errors.StateError as error:
+                text = error.line()
+            if text:
+                failed = True
+                self._complain(text)
+        self._doubtful |= failed or len(standing) < len(self.ours)
+
+    def _setting(
+        self, standing: Sequence[tuple[Key, Alias]], observed: Observed
+    ) -> Callable[[], str]:
+        """A function that sets the lifetimes of some addresses, by a socket of its own, and gives
+        the first error."""
+        engine = self._engine
+
+        def work() -> str:
+            kernel = engine.within(engine.kernel.reopened)
+            steps = self._renewals(standing)
+            failures = kernel.apply(steps, stoppable=False, seen=observed.snapshot)
+            return failures[0].error.line() if failures else ""
+
+        return work
 
     def _renewals(self, standing: Sequence[tuple[Key, Alias]]) -> list[RenewAddress]:
         """The steps that set the lifetimes of these addresses, counted from now."""
@@ -437,13 +456,13 @@ class Floats:
         found += [one.error for one in outcome.diff.skipped]
         for error in found:
             if error is not None:
-                self._complain(error)
+                self._complain(error.line())
 
-    def _complain(self, error: errors.NetaliasError) -> None:
-        """Log an error, unless it was the last one."""
-        if error.line() != self._complaint:
-            self._complaint = error.line()
-            self._journal.warning(self._complaint)
+    def _complain(self, line: str) -> None:
+        """Log the line of an error, unless it was the last one."""
+        if line != self._complaint:
+            self._complaint = line
+            self._journal.warning(line)
 
 
 def _alike(wish: Wish, former: Wish) -> bool:

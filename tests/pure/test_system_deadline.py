@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from time import sleep
 
-from netalias.system.deadline import Deadline
+import pytest
+
+from netalias.errors import StateError
+from netalias.system.deadline import Deadline, aside
 
 
 def child(seconds: float, *, stop: bool) -> tuple[int, bytes]:
@@ -43,3 +47,43 @@ def test_who_is_in_time_goes_on() -> None:
     with Deadline(60.0):
         pass
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_child_gives_its_result() -> None:
+    """Whatever it has changed of its memory stays with it."""
+    mine: list[int] = []
+
+    def work() -> str:
+        mine.append(os.getpid())
+        return "refused: \u00e4" if mine[0] != os.getppid() else ""
+
+    assert aside(60.0, work) == "refused: \u00e4"
+    assert mine == []
+
+
+def stopped() -> str:
+    """Let time pass without doing anything."""
+    signal.raise_signal(signal.SIGALRM)
+    return "sent"
+
+
+def fails() -> str:
+    """Fail in a way that nobody has thought of."""
+    os.close(2)
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("work", [stopped, fails])
+def test_a_child_that_is_ended_ends_nobody_else(work: Callable[[], str]) -> None:
+    """It is told as an error."""
+    with pytest.raises(StateError, match="not done within 60 s"):
+        aside(60.0, work)
+
+
+def test_children_are_no_matter_of_who_ignores_their_end() -> None:
+    """The kernel reaps them then."""
+    former = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert aside(60.0, lambda: "done") == "done"
+    finally:
+        signal.signal(signal.SIGCHLD, former)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from test_desired_declarations import parse
@@ -20,7 +21,7 @@ from netalias.cluster.orders import (
     Taken,
 )
 from netalias.cluster.orders import parse as message
-from netalias.errors import PacketError
+from netalias.errors import PacketError, StateError
 from netalias.model.leases import RenewAddress
 from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
@@ -40,6 +41,7 @@ class Host:
         self.watched = Watched("", claims=True)
         self.kernel = self.watched.kernel
         self.reports: list[str] = []
+        self.busy = False
         self.apart = 5000.0
         """Seconds between the two clocks: those of suspensions."""
         journal = Journal(stream=self.watched.journal, environ={}, now=str)
@@ -50,9 +52,16 @@ class Host:
             lambda: self.watched.now,
             lambda: self.watched.now + self.apart,
             lambda one: self.reports.append(one.line()),
+            self.do,
         )
         self.watched.controller.hear = self.floats.hear
         self.declare(text)
+
+    def do(self, seconds: float, work: Callable[[], str]) -> str:
+        """Do it here; the kernel in memory has no other process. ``busy``: it takes too long."""
+        if self.busy:
+            raise StateError("too busy")
+        return work()
 
     @property
     def boottime(self) -> float:
@@ -118,6 +127,20 @@ def test_what_is_taken_stands_for_a_time_and_is_prolonged(text: str) -> None:
     assert host.order(Extend(host.boottime + 13.5)) == []
     assert host.there() == {"eth0:100": 12, "eth0:102": 12}
     assert "2 addresses taken (eth0:100, eth0:102)" in "".join(host.watched.said())
+
+
+def test_a_machine_that_is_too_busy_prolongs_later() -> None:
+    """Nothing else is lost: what stands does so for the rest of its time, and the next proof may
+    come in time."""
+    host = Host()
+    host.take("10.0.0.100", left=10.9)
+    host.busy = True
+    assert host.order(Extend(host.boottime + 13.5)) == []
+    assert host.there() == {"eth0:100": 5}
+    assert "too busy" in "".join(host.watched.said())
+    host.busy = False
+    host.order(Extend(host.boottime + 13.5))
+    assert host.there() == {"eth0:100": 12}
 
 
 def test_a_stop_before_the_deadline_counts_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
