@@ -61,9 +61,9 @@ class Lent:
     def stays(self, alias: Alias) -> bool:
         """Whether an alias belongs to a declared pool."""
         keyword, _, name = self.pool(alias).partition(" ")
-        if keyword != KEYWORD:
-            return bool(keyword)
-        return self._pools is None or name in self._pools
+        if keyword == FLOAT:
+            return self._is_on_main(alias)
+        return bool(name) and (self._pools is None or name in self._pools)
 
     def _note(self, lines: Iterable[Task]) -> None:
         """Note the addresses of the pools that float."""
@@ -77,10 +77,16 @@ class Lent:
 
     def _floating(self, alias: Alias) -> str:
         """The title of the pool that floats, and has the slot and the address of an alias."""
-        title, main = self._floats.get((alias.name.slot, alias.address), ("", ""))
+        return self._floats.get((alias.name.slot, alias.address), ("", ""))[0]
+
+    def _is_on_main(self, alias: Alias) -> bool:
+        """Whether an alias that floats is on the device of its line, and not on one that has
+        another name by now."""
+        _, main = self._floats[alias.name.slot, alias.address]
         device = alias.main
-        names = (device.name, *device.altnames) if device is not None else (alias.name.main,)
-        return title if main in names else ""
+        return main in (
+            (device.name, *device.altnames) if device is not None else (alias.name.main,)
+        )
 
     def _read(self) -> dict[tuple[str, bytes], str]:
         engine = self._engine
@@ -95,3 +101,10 @@ class Lent:
                 for one in loans.running(now()):
                     known[one.alias, one.address.to_bytes(size, "big")] = name
         return known
+
+
+def settled(engine: Engine, aliases: Iterable[Alias]) -> list[Alias]:
+    """Those of *aliases* that do not float: whoever makes one of these again gives it a lifetime,
+    in which another host may have its address."""
+    lent = Lent(engine)
+    return [alias for alias in aliases if not lent.pool(alias).startswith(f"{FLOAT} ")]

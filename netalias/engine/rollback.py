@@ -41,12 +41,17 @@ def arm(
     Raises StateError.
     """
     observed = engine.observe()
-    lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
-    text, count = "\n".join(lines), len(observed.aliases)
+    aliases = ordered(observed.aliases, observed.snapshot)
+    if any(alias.lease for alias in aliases):
+        from netalias.engine.lent import settled
+
+        aliases = settled(engine, aliases)
+    lines = export.lines(aliases, observed.registry, mac=True)
+    text, count = "\n".join(lines), len(aliases)
     before = declarations.parse([(SOURCE, text)], engine.registry, most=count)
     if before.errors:
         raise errors.StateError(f"it could not be restored: {before.errors[0]}")
-    lost = sum(alias.ours for alias in observed.aliases) - len(before)
+    lost = sum(alias.ours for alias in aliases) - len(before)
     if lost:
         raise errors.StateError(
             f"{declarations.counted(lost, 'alias')} could not be restored: no line of a file says"

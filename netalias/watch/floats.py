@@ -58,6 +58,8 @@ BATCH = 128
 """Lifetimes that are set by one reading of the clock."""
 RUNS_OUT = 3.0
 """Seconds before the end of a lifetime from which on an address that goes has run out."""
+NAMING = (DEPARTURE, "altname", "name")
+"""Events that may take an alias away from its line."""
 FEW = 8
 """Aliases that are named one by one at most."""
 
@@ -87,8 +89,7 @@ class Floats:
         self._report = report
         self._suspension = Suspension(boottime(), clock())
         self._pools: dict[str, Float] = {}
-        self._keys: dict[tuple[str, int, bytes], Key] = {}
-        self._addresses: set[bytes] = set()
+        self._addresses: dict[bytes, Key] = {}
         self.ours: dict[Key, float] = {}
         """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
         self._places: dict[Key, tuple[Float, bytes]] = {}
@@ -109,12 +110,11 @@ class Floats:
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines. What is ours and stands in none of them any more is removed."""
         self._pools = {one.name: one for one in floats(tasks)}
-        self._keys = {
-            (one.main, slot, packed): (one.name, one.spelled(packed))
+        self._addresses = {
+            packed: (one.name, one.spelled(packed))
             for one in self._pools.values()
-            for packed, slot in one.places.items()
+            for packed in one.addresses
         }
-        self._addresses = {packed for _, _, packed in self._keys}
         for key in [*self.ours]:
             former, packed = self._places[key]
             found = self._find(key)
@@ -135,21 +135,29 @@ class Floats:
         found = self._standing(self._controller.observe())
         return [key for key, alias in found.items() if alias.lease and key not in self.ours]
 
-    def _standing(self, observed: Observed) -> dict[Key, Alias]:
-        """The aliases of declared pools, and of those that are leaving."""
-        known = self._keys | {
-            (pool.main, pool.places[packed], packed): key
-            for key, (pool, packed) in self._places.items()
-        }
+    def _present(self, observed: Observed) -> dict[Key, Alias]:
+        """The aliases that have an address of a pool, or one that is leaving, whatever the names of
+        their devices are by now."""
+        known = {packed: key for key, (_, packed) in self._places.items()} | self._addresses
         found = {}
         for alias in observed.aliases:
-            if alias.address in self._addresses or self._leaving:
-                main = alias.main
-                names = (main.name, *main.altnames) if main is not None else (alias.name.main,)
-                for name in names:
-                    key = known.get((name, alias.name.slot, alias.address))
-                    if key is not None and alias.ours and alias.entry is not None:
-                        found[key] = alias
+            key = known.get(alias.address)
+            if key is not None and alias.ours and alias.entry is not None:
+                found[key] = alias
+        return found
+
+    def _standing(self, observed: Observed) -> dict[Key, Alias]:
+        """Those of them that stand where their lines say."""
+        found = {}
+        for key, alias in self._present(observed).items():
+            one = self._places.get(key) or self._find(key)
+            names = (alias.main.name, *alias.main.altnames) if alias.main is not None else ()
+            if (
+                one is not None
+                and one[0].main in names
+                and one[0].places[one[1]] == alias.name.slot
+            ):
+                found[key] = alias
         return found
 
     def reset(self) -> None:
@@ -233,12 +241,14 @@ class Floats:
         self._making.pop(key, None)
         self._leaving[key] = None
 
+    def _drop_all(self, keys: Iterable[Key]) -> None:
+        for key in [*keys]:
+            self._drop(key)
+
     def _lose(self, keys: Iterable[Key]) -> None:
-        """They are gone, and are not made again."""
+        """They were to go, and are gone."""
         keys = [*keys]
         for key in keys:
-            self.ours.pop(key, None)
-            self._making.pop(key, None)
             self._leaving.pop(key, None)
             self._places.pop(key, None)
         if keys:
@@ -253,7 +263,9 @@ class Floats:
         if event.key[0] == ADDRESS:
             gone = event.new is None and not event.field
             self._doubtful |= gone and event.subject.address.local in self._addresses
-        elif event.what == DEPARTURE or (event.what == FLAG and event.field == "UP"):
+        elif event.what in NAMING:
+            self._doubtful = True
+        elif event.what == FLAG and event.field == "UP":
             self._doubtful |= not event.new
 
     def _look(self, now: float) -> None:
@@ -271,7 +283,10 @@ class Floats:
                 ended.append(key)
             else:
                 self._making[key] = self._repairs.undone(key, now)
-        self._lose(ended)
+        if ended:
+            count = counted(len(ended), "address")
+            self._journal.warning(f"{count} ran out: no proof of this host has come in time")
+        self._drop_all(ended)
 
     # A part of the loop
 
@@ -297,7 +312,7 @@ class Floats:
         """Do what is due: first what must not stand any more."""
         self._looked = now
         if self._suspension.passed(self._boottime(), self._clock()) and self.ours:
-            self._drop_all()
+            self._give_up()
         if self._prolonging:
             self._prolonging = False
             self._prolong()
@@ -321,18 +336,17 @@ class Floats:
             self._busy = now + self._backoff.next()
             raise
 
-    def _drop_all(self) -> None:
+    def _give_up(self) -> None:
         """Delete all addresses at once: while the machine was suspended their lifetimes stood
         still. What is left of their devices goes later."""
         self._journal.warning("the machine was suspended: all addresses that float are given up")
         observed = self._controller.observe()
         steps = []
-        for alias in self._standing(observed).values():
+        for alias in self._present(observed).values():
             assert alias.carrier is not None
             assert alias.entry is not None
             steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
-        for key in [*self.ours]:
-            self._drop(key)
+        self._drop_all(self.ours)
         self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
 
     def _prolong(self) -> None:
@@ -387,7 +401,7 @@ class Floats:
         keys = [*self._leaving][:LEAVING]
         with self._engine.transaction():
             observed = self._engine.observe()
-            there = self._standing(observed)
+            there = self._present(observed)
             aliases = [there[key] for key in keys if key in there]
             outcome = remove(self._engine, observed, aliases) if aliases else None
         failed = {str(item.name) for item in outcome.failed} if outcome is not None else set()
@@ -406,13 +420,13 @@ class Floats:
             # Half of the time is for the work: they are prolonged by the next proof.
             work = (until - self._boottime()) / 2
             if work < 1:
-                self._lose(keys)
+                self._drop_all(keys)
                 return
             with Deadline(work):
                 # Read only now: a stop of this process until here has taken time from the rest.
                 seconds = int(until - self._boottime() - work)
                 if seconds < 1:
-                    self._lose(keys)
+                    self._drop_all(keys)
                     return
                 diff = self._differences(keys, seconds)
                 outcome = mend(self._engine, diff, lambda: self._differences(keys, seconds))
@@ -420,7 +434,7 @@ class Floats:
         for key in keys:
             if key in there:
                 self._making.pop(key, None)
-        self._lose(key for key in keys if key not in there)
+        self._drop_all(key for key in keys if key not in there)
         self._tell("taken", [item for item in outcome.done if item.sign == ADDED])
         self._fail(outcome)
 

@@ -136,6 +136,10 @@ class Lifecycle:
     def _rename(self, main: Device, old: str, found: list[Alias], wished: Index) -> bool:
         engine = self._engine
         found = [one for one in found if AliasName(main.name, one.name.slot) not in wished]
+        if any(one.lease for one in found):
+            from netalias.engine.lent import settled
+
+            found = settled(engine, found)
         text = "\n".join(lines(found, engine.registry, mac=True))
         wanted = parse([(f"aliases of {old}", text)], engine.registry)
         declared = Declarations(wanted.blocks, [])

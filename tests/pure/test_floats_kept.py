@@ -8,7 +8,7 @@ import pytest
 from test_desired_declarations import parse
 
 from netalias.engine import Engine, Setup
-from netalias.engine.lent import Lent
+from netalias.engine.lent import Lent, settled
 from netalias.engine.reconcile import Rules, check_rails, look
 from netalias.kernel.memory import Memory
 from netalias.runtime import tasks
@@ -57,6 +57,8 @@ def test_what_a_watcher_has_held_is_known_without_its_files(tmp_path: Path) -> N
     aliases = {str(alias.name): alias for alias in engine.observe().aliases}
     found = {name: Lent(engine).pool(alias) for name, alias in aliases.items()}
     assert found == {"eth0:100": "float web", "eth0:101": "", "eth0:102": ""}
+    left = [str(alias.name) for alias in settled(engine, engine.observe().aliases)]
+    assert left == ["eth0:101", "eth0:102"]
 
 
 def test_devices_whose_lease_has_run_out_go_without_a_question() -> None:
@@ -77,3 +79,16 @@ def test_devices_whose_lease_has_run_out_go_without_a_question() -> None:
         "-eth0:103"
     ]
     check_rails(diff, Rules())
+
+
+def test_a_renamed_device_keeps_nobody_from_knowing_what_floats(tmp_path: Path) -> None:
+    """It is not renewed under another name either, and does not stay there."""
+    engine = host(str(tmp_path))
+    kernel = engine.kernel
+    assert isinstance(kernel, Memory)
+    with engine.transaction():
+        tasks.write(str(tmp_path), [LINE], tasks.FLOATS)
+    kernel.set_device("eth0", name="lan0")
+    aliases = [one for one in engine.observe().aliases if one.name.slot == 100]
+    assert [Lent(engine, parse(LINE)).pool(one) for one in aliases] == ["float web"]
+    assert not any(Lent(engine, parse(LINE)).stays(one) for one in aliases)

@@ -283,6 +283,29 @@ def test_a_line_that_asks_for_another_alias_gives_up_the_former() -> None:
     assert reports is not host.reports
 
 
+@pytest.mark.parametrize("text", [LINE, MACVLAN])
+def test_what_is_on_a_renamed_device_is_removed_before_it_counts_as_gone(text: str) -> None:
+    """It stands where no line says, and nobody else may have it as long as it does."""
+    host = Host(text)
+    host.take("10.0.0.100", left=20)
+    host.kernel.set_device("eth0", name="lan0")
+    told = host.act()
+    if not told:
+        told = host.order(Extend(host.boottime + 20))
+    assert told == ["gone web/10.0.0.100"]
+    found = host.watched.engine.observe().snapshot.addresses.values()
+    assert not [one for entries in found for one in entries if one.local == b"\n\0\0d"]
+
+
+def test_one_that_is_almost_over_is_removed_before_it_counts_as_gone() -> None:
+    """It has been there before."""
+    host = Host()
+    host.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label", lease=10)
+    host.act()
+    assert host.take("10.0.0.100", left=1.0) == ["gone web/10.0.0.100"]
+    assert host.there() == {}
+
+
 def test_a_device_that_goes_down_takes_its_addresses_along() -> None:
     """They are not healed here: another host may have them."""
     host = Host()
