@@ -62,7 +62,12 @@ class Move(Run):
         super().__init__(options, engine, b"", folder)
         self.found = found
         self.observed = engine.observe()
-        self.moves = moves(self._declared(found), self.observed, main, options.kind)
+        declared = self._declared(found)
+        self.moves = moves(declared, self.observed, main, options.kind)
+        if any(alias.lease for alias in self.moves.undeclared):
+            from netalias.engine.lent import settled
+
+            self.moves.undeclared = settled(engine, self.moves.undeclared, declared)
         self.after = [(name, self._rewritten(name, content)) for name, content in found]
         pairs = zip(found, self.after, strict=True)
         self.contents = [

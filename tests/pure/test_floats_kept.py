@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from test_cli_memory import Command
 from test_desired_declarations import parse
 
 from netalias.engine import Engine, Setup
@@ -92,3 +93,19 @@ def test_a_renamed_device_keeps_nobody_from_knowing_what_floats(tmp_path: Path) 
     aliases = [one for one in engine.observe().aliases if one.name.slot == 100]
     assert [Lent(engine, parse(LINE)).pool(one) for one in aliases] == ["float web"]
     assert not any(Lent(engine, parse(LINE)).stays(one) for one in aliases)
+
+
+def test_a_move_leaves_what_floats_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Its kind is that of its line, and the watcher makes it."""
+    command = Command(capsys)
+    file = tmp_path / "netalias.conf"
+    file.write_text(
+        f"cluster etcd http://127.0.0.1\n{LINE} kind label\neth0:1 10.0.0.1 kind label\n"
+    )
+    command.split("eth0:100 10.0.0.100/24 kind label lease 10")
+    command.split("eth0:1 10.0.0.1 kind label")
+    out, _ = command.run(["move", "eth0", str(file), "--kind", "macvlan", "--dry-run"], 0)
+    assert "eth0:1 " in out
+    assert "eth0:100 " not in out
