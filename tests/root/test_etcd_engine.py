@@ -21,6 +21,8 @@ from netalias.cluster.store import (
     Done,
     Events,
     Follow,
+    Grant,
+    Granted,
     Put,
     Read,
     Snapshot,
@@ -331,10 +333,11 @@ def test_cancelled(stage: Stage) -> None:
     assert stage.engine.due(stage.now) is None
 
 
-def answer(stage: Stage, number: int, cluster: str) -> None:
+def answer(stage: Stage, number: int, cluster: str, revision: int = 7) -> None:
     """A member of this cluster answers the next request."""
     connection, _, _ = stage.request(number)
-    connection.send(sized({"header": {**HEADER, "cluster_id": cluster}, "succeeded": True}))
+    header = {"cluster_id": cluster, "revision": str(revision)}
+    connection.send(sized({"header": header, "succeeded": True, "ID": "1", "TTL": "5"}))
 
 
 def test_a_member_of_another_etcd(stage: Stage) -> None:
@@ -349,11 +352,36 @@ def test_a_member_of_another_etcd(stage: Stage) -> None:
     answer(stage, 1, "2")
     result = stage.result()
     assert isinstance(result, Unreachable)
-    assert "another etcd (2, not 1)" in str(result)
+    assert "another etcd, or to a backup (2, not 1)" in str(result)
     stage.now += FORGET
     stage.send(Read("/n/"))
     answer(stage, 1, "2")
     assert isinstance(stage.result(), Snapshot)
+
+
+def test_a_member_with_the_past_of_a_backup(stage: Stage) -> None:
+    """One that knows less than was answered before is not believed, but for leases, of which any
+    member tells what it knows; in the end it is, and counts anew."""
+    stage.send(Read("/n/"))
+    answer(stage, 0, "1", 9)
+    stage.result()
+    stage.send(Grant(5))
+    answer(stage, 0, "1", 8)
+    assert stage.result() == Granted(1, 5)
+    for request in (Read("/n/"), MINE):
+        stage.send(request, 1.0)
+        place = stage.engine.member() == stage.members[1].url
+        answer(stage, place, "1", 8)
+        if request is not MINE:
+            answer(stage, not place, "1", 9)
+            assert isinstance(stage.result(), Snapshot)
+        else:
+            assert "backup (revision 8)" in str(stage.result())
+    stage.now += FORGET
+    for _ in range(2):
+        stage.send(Read("/n/"))
+        answer(stage, stage.engine.member() == stage.members[1].url, "1", 3)
+        assert stage.result() == Snapshot(3, [])
 
 
 def test_a_watch_of_another_etcd(stage: Stage) -> None:

@@ -140,6 +140,8 @@ def test_pages_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_cluster_of_an_answer() -> None:
     """It stands in every answer, that of a stream too."""
     assert messages.identity({"header": HEADER}) == "1"
+    assert messages.revision({"header": HEADER}) == 7
+    assert messages.revision({"result": {}}) == 0
     assert messages.identity({"result": {"header": HEADER}}) == "1"
     assert messages.identity({"result": 7}) == messages.identity({}) == ""
 
@@ -259,6 +261,7 @@ def test_any_answer(found: object, request: Request) -> None:
         pass
     try:
         messages.identity(messages.parsed(data))
+        messages.revision(messages.parsed(data))
         messages.watched(messages.parsed(data), 7)
         messages.failure(400, data)
     except (Malformed, messages.StaleToken):

@@ -72,6 +72,7 @@ class EtcdEngine:
         self._trouble = ""
         self._identity = ""
         self._known = 0.0
+        self._newest = 0
         self._forget = forget
         self._token = ""
         self._needs_token = settings.user() is not None
@@ -201,6 +202,7 @@ class EtcdEngine:
             link.until = min(link.until, now + OPENING)
         if isinstance(owner, Task):
             path, body = owner.call.path, owner.call.body()
+            owner.least = self._newest if path in messages.LINEARIZABLE else 0
         else:
             path, body = messages.WATCH, owner.body()
         token = self._token if path != messages.Authenticate.path else ""
@@ -282,7 +284,7 @@ class EtcdEngine:
             result = messages.failure(link.reader.status, data)
         else:
             fields = messages.parsed(data)
-            self._check(fields, now)
+            self._check(fields, now, owner.least)
             result = owner.call.take(fields)
         if isinstance(result, Unreachable):
             self._lost(link, str(result), now)
@@ -298,12 +300,18 @@ class EtcdEngine:
         else:
             self._finish(owner, result)
 
-    def _check(self, fields: dict[str, Any], now: float) -> None:
-        """Check that an answer is of the etcd that has answered before. Raises Malformed."""
-        found = messages.identity(fields) or self._identity
-        if found != self._identity and self._identity and now < self._known + self._forget:
-            raise Malformed(f"it belongs to another etcd ({found}, not {self._identity})")
+    def _check(self, fields: dict[str, Any], now: float, least: int = 0) -> None:
+        """Check that an answer is of the etcd that has answered before, and of the revision *least*
+        or a later one. Raises Malformed."""
+        found, revision = messages.identity(fields) or self._identity, messages.revision(fields)
+        foreign = found != self._identity and self._identity != ""
+        if foreign or revision < least:
+            if now < self._known + self._forget:
+                which = f"{found}, not {self._identity}" if foreign else f"revision {revision}"
+                raise Malformed(f"it belongs to another etcd, or to a backup ({which})")
+            self._newest = 0
         self._identity, self._known = found, now
+        self._newest = max(self._newest, revision)
 
     def _heard(self, stream: Stream, result: Result | str | None) -> None:
         """A result of a Follow, which an error ends."""

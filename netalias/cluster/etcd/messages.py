@@ -102,12 +102,21 @@ def parsed(data: bytes) -> dict[str, Any]:
     return _object(found)
 
 
-def identity(fields: dict[str, Any]) -> str:
-    """The number of the cluster of members that an answer is of; empty without one."""
+def _header(fields: dict[str, Any]) -> dict[str, Any]:
+    """The header of an answer, that of a stream too; empty without one."""
     inner = fields.get("result", fields)
     header = inner.get("header") if isinstance(inner, dict) else None
-    found = header.get("cluster_id", "") if isinstance(header, dict) else ""
-    return str(found)[:IDENTITY_MAX]
+    return header if isinstance(header, dict) else {}
+
+
+def identity(fields: dict[str, Any]) -> str:
+    """The number of the cluster of members that an answer is of; empty without one."""
+    return str(_header(fields).get("cluster_id", ""))[:IDENTITY_MAX]
+
+
+def revision(fields: dict[str, Any]) -> int:
+    """The revision of the store in an answer; 0 without one. Raises Malformed."""
+    return _integer(_header(fields), "revision")
 
 
 def failure(status: int, data: bytes) -> StoreError:
@@ -265,6 +274,8 @@ def call(request: Request) -> Call:
 
 
 WATCH = "/v3/watch"
+LINEARIZABLE = (_Transaction.path, _Pages.path)
+"""Paths of messages whose answers know all that was answered before they were sent."""
 
 
 def watch(prefix: str, revision: int) -> bytes:

@@ -16,9 +16,10 @@ ANSWERING = 1.0
 
 
 class Task:
-    """A request with its *call*, until its answer. It is not tried *before* a time."""
+    """A request with its *call*, until its answer. It is not tried *before* a time, and its answer
+    is of the revision ``least`` at least."""
 
-    __slots__ = ("before", "call", "deadline", "number", "request", "tokens", "tries")
+    __slots__ = ("before", "call", "deadline", "least", "number", "request", "tokens", "tries")
 
     def __init__(self, number: int, request: Request | None, call: Call, deadline: float) -> None:
         self.number = number
@@ -26,6 +27,7 @@ class Task:
         self.call = call
         self.deadline = deadline
         self.before = 0.0
+        self.least = 0
         self.tries = self.tokens = 0
 
     def until(self, now: float) -> float:
