@@ -18,6 +18,7 @@ from netalias.desired.floats import floats
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import mend, remove
 from netalias.kernel.netlink.monitor import TURN
+from netalias.model import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import DelAddress
@@ -58,6 +59,9 @@ BATCH = 128
 """Lifetimes that are set by one reading of the clock."""
 RUNS_OUT = 3.0
 """Seconds before the end of a lifetime from which on an address that goes has run out."""
+UNDECIDED = IFA_F_TENTATIVE | IFA_F_DADFAILED
+"""An address with a lifetime goes with one of these when another host has it (addrconf_dad_stop of
+net/ipv6/addrconf.c)."""
 NAMING = (DEPARTURE, "altname", "name")
 """Events that may take an alias away from its line."""
 FEW = 8
@@ -97,6 +101,8 @@ class Floats:
         self._leaving: dict[Key, None] = {}
         self._asking: list[Key] = []
         self._prolonging = self._doubtful = False
+        self._lost: set[Key] = set()
+        """Those that the kernel removed before it had found them to be unique."""
         self._count = 0
         """Orders of this agent so far."""
         self._busy = 0.0
@@ -261,8 +267,12 @@ class Floats:
         if not self.ours:
             return
         if event.key[0] == ADDRESS:
-            gone = event.new is None and not event.field
-            self._doubtful |= gone and event.subject.address.local in self._addresses
+            address = event.subject.address
+            key = self._addresses.get(address.local)
+            if key is not None and event.new is None and not event.field:
+                self._doubtful = True
+                if address.flags & UNDECIDED:
+                    self._lost.add(key)
         elif event.what in NAMING:
             self._doubtful = True
         elif event.what == FLAG and event.field == "UP":
@@ -274,6 +284,11 @@ class Floats:
         self._doubtful = False
         there = self._standing(self._controller.observe())
         boottime, ended = self._boottime(), []
+        for key in [key for key in self._lost if key in self.ours]:
+            name = self._places[key][0].alias(self._places[key][1])
+            self._journal.warning(f"{name}: another host has its address")
+            self._drop(key)
+        self._lost.clear()
         for key, until in self.ours.items():
             alias = there.get(key)
             stands = alias is not None and (alias.device is None or alias.device.up)

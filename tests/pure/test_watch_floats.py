@@ -306,6 +306,20 @@ def test_one_that_is_almost_over_is_removed_before_it_counts_as_gone() -> None:
     assert host.there() == {}
 
 
+def test_an_ipv6_address_that_another_host_has_is_given_up() -> None:
+    """The kernel has found that out, and removed it; it is not tried again here."""
+    host = Host(SIX)
+    host.take("2001:db8::100", left=20)
+    host.kernel.check_address("eth0", "2001:db8::100")
+    host.act()
+    host.kernel.fail_address("eth0", "2001:db8::100")
+    if host.there():
+        host.lose("eth0:100")
+    assert host.act() == ["gone web/2001:db8::100"]
+    assert "eth0:100: another host has its address" in "".join(host.watched.said())
+    assert host.floats.ours == {}
+
+
 def test_a_device_that_goes_down_takes_its_addresses_along() -> None:
     """They are not healed here: another host may have them."""
     host = Host()
