@@ -253,7 +253,9 @@ class Host:
         now = self.cluster.now
         others = [one for one in self.cluster.owners(key) if one != self.name]
         assert not others, f"{now}: {self.name} makes {key}, which {others} answer for"
-        self.kernel.ends[key] = now + (seconds + self.kernel.late) / self.rate
+        # The kernel gets it as late as the deadline allows, and its timer is late as well.
+        life = fence.SETTING + seconds + self.kernel.late
+        self.kernel.ends[key] = now + life / self.rate
 
     def _has(self, key: Key) -> bool:
         return self.kernel.has(key, self.cluster.now)
