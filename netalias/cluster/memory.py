@@ -247,7 +247,8 @@ class MemoryEngine:
     through in either direction. ``mute``: requests arrive and are done, answers are lost.
     ``deaf``: a Follow is silent. ``isolated`` is the time since which its member, the leader, has
     been cut off from the others: it still confirms leases for CONFIRMING seconds, in vain, and
-    answers nothing else. ``refused``: words with which everything is refused.
+    answers nothing else. ``refused``: words with which everything is refused. ``other``: the store
+    is said to be another one than before.
 
     A request gets through or not when it is sent, its answer when it was done.
     """
@@ -260,7 +261,7 @@ class MemoryEngine:
         self._inbox: list[Answer] = []
         self._trouble = ""
         self.there = self.back = 0.0
-        self.cut = self.mute = self.deaf = False
+        self.cut = self.mute = self.deaf = self.other = False
         self.isolated: float | None = None
         self.refused = ""
         self.sent = 0
@@ -297,6 +298,10 @@ class MemoryEngine:
     def trouble(self) -> str:
         """The last failure."""
         return self._trouble
+
+    def replaced(self) -> bool:
+        """Whether ``other`` was set."""
+        return self.other
 
     def member(self) -> str:
         """There is only one."""

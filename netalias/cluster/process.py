@@ -31,10 +31,11 @@ from netalias.cluster.orders import parse
 from netalias.cluster.records import Spread
 from netalias.cluster.store import Change, Follow, Revoke, StoreError
 from netalias.cluster.suspend import Suspension
-from netalias.cluster.tokens import Tokens
+from netalias.cluster.tokens import FILE, Tokens
 from netalias.desired.cluster import Cluster, cluster
 from netalias.desired.floats import floats
 from netalias.desired.tasks import FIRST
+from netalias.runtime import remove_file
 from netalias.system.journal import Journal
 from netalias.system.lines import Link, inherited
 from netalias.system.loop import Loop
@@ -95,6 +96,8 @@ class Carrier:
         self._complaint = ""
         self._asked: dict[int, Asked] = {}
         self._numbers: dict[Asked, int] = {}
+        self.replaced = False
+        """Whether nothing holds any more of what was known of the store."""
 
     # A part of the loop
 
@@ -226,6 +229,9 @@ class Carrier:
         """Bring answers to the agent, and requests, orders and sentences out, until all is quiet.
         Raises PacketError."""
         while self._agent is not None and self._engine is not None:
+            if self._engine.replaced():
+                self._begin_anew()
+                return
             answers = self._engine.answers()
             for answer in answers:
                 asked = self._asked.get(answer.number)
@@ -242,6 +248,14 @@ class Carrier:
             left = [one for one in self._asked.values() if isinstance(one.request, LAST)]
             if not left:
                 self._end()
+
+    def _begin_anew(self) -> None:
+        """End for another agent, which knows nothing of before: what was held has run out, and the
+        revisions of a registration may be those of another host's by now."""
+        text = "the store of the cluster is another one, or from a backup: this host begins anew"
+        self._journal.error(text)
+        self.replaced = True
+        self._end()
 
     def _send(self, agent: Agent, engine: Engine) -> bool:
         """Empty the outbox; whether there were requests."""
@@ -332,6 +346,8 @@ def main(fileno: int, folder: str) -> int:
         loop = Loop([carrier], _boottime)
         loop.run()
         carrier.close()
+        if carrier.replaced:
+            remove_file(f"{folder}/{FILE}")
     except OSError as error:
         journal.error(f"{error.filename or 'the agent of the cluster'}: {error.strerror}")
         return errors.STATUS_KERNEL

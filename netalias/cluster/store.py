@@ -253,6 +253,10 @@ if TYPE_CHECKING:
         def trouble(self) -> str:
             """A line on the failure of the last request; empty after one that was answered."""
 
+        def replaced(self) -> bool:
+            """Whether answers are of another store than before: nothing that is known of it holds,
+            and revisions that were seen may come again for something else."""
+
         def member(self) -> str:
             """The member of the store that is asked, as people call it."""
 

@@ -229,6 +229,18 @@ def test_files_that_cannot_be_used(stage: Stage) -> None:
     assert len(stage.engines) == 1
 
 
+def test_another_store_than_before(stage: Stage) -> None:
+    """The agent ends, for one that knows nothing of before; nothing more is asked of the store."""
+    held(stage)
+    stage.engines[0].other = True
+    sent = stage.engines[0].sent
+    stage.write("alive")
+    assert stage.ended
+    assert stage.carrier.replaced
+    assert stage.engines[0].sent == sent
+    assert "begins anew" in stage.said.getvalue()
+
+
 def test_suspended(stage: Stage) -> None:
     """After a suspension everything is given up before anything else."""
     held(stage)

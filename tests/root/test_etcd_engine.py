@@ -353,10 +353,12 @@ def test_a_member_of_another_etcd(stage: Stage) -> None:
     result = stage.result()
     assert isinstance(result, Unreachable)
     assert "another etcd, or to a backup (2, not 1)" in str(result)
+    assert not stage.engine.replaced()
     stage.now += FORGET
     stage.send(Read("/n/"))
     answer(stage, 1, "2")
     assert isinstance(stage.result(), Snapshot)
+    assert stage.engine.replaced()
 
 
 def test_a_member_with_the_past_of_a_backup(stage: Stage) -> None:
@@ -377,7 +379,11 @@ def test_a_member_with_the_past_of_a_backup(stage: Stage) -> None:
             assert isinstance(stage.result(), Snapshot)
         else:
             assert "backup (revision 8)" in str(stage.result())
-    stage.now += FORGET
+    stage.now += FORGET - 1
+    stage.send(Grant(5))
+    answer(stage, stage.engine.member() == stage.members[1].url, "1", 3)
+    stage.result()
+    stage.now += 1  # a lease has not shown that it is the etcd of before
     for _ in range(2):
         stage.send(Read("/n/"))
         answer(stage, stage.engine.member() == stage.members[1].url, "1", 3)

@@ -73,6 +73,7 @@ class EtcdEngine:
         self._identity = ""
         self._known = 0.0
         self._newest = 0
+        self._replaced = False
         self._forget = forget
         self._token = ""
         self._needs_token = settings.user() is not None
@@ -107,6 +108,10 @@ class EtcdEngine:
     def trouble(self) -> str:
         """The last failure."""
         return self._trouble
+
+    def replaced(self) -> bool:
+        """Whether another etcd, or one from a backup, is believed by now."""
+        return self._replaced
 
     def member(self) -> str:
         """The URL of the member that is asked."""
@@ -310,8 +315,9 @@ class EtcdEngine:
                 which = f"{found}, not {self._identity}" if foreign else f"revision {revision}"
                 raise Malformed(f"it belongs to another etcd, or to a backup ({which})")
             self._newest = 0
-        self._identity, self._known = found, now
-        self._newest = max(self._newest, revision)
+            self._replaced = True
+        if revision >= self._newest:  # else it may be late, and shows nothing
+            self._identity, self._known, self._newest = found, now, revision
 
     def _heard(self, stream: Stream, result: Result | str | None) -> None:
         """A result of a Follow, which an error ends."""
