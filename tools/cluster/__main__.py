@@ -6,6 +6,7 @@
 
     --count N      addresses, by default 200
     --ttl S        seconds that an address stands without a proof, by default 10
+    --kind KIND    of the aliases, by default label
     --only WORDS   faults with these words in their names
     --write        the table goes into docs/cluster-faults.md
     --keep         the logs stay, and their folder is printed
@@ -30,7 +31,7 @@ import rival  # noqa: E402  (the path comes first)
 import table  # noqa: E402
 from engine_faults import ENGINE, LONG  # noqa: E402
 from faults import HOLDERS, Fault, carry_out  # noqa: E402
-from floating import Netalias  # noqa: E402
+from floating import LABEL, Netalias  # noqa: E402
 from members import Members  # noqa: E402
 from scene import Outcome, Scene  # noqa: E402
 from segment import Segment, floats  # noqa: E402
@@ -66,7 +67,7 @@ def main() -> int:
             scene = Scene(segment, rival.Keepalived(segment, words, addresses), addresses)
             return _faults(scene, HOLDERS, options)
         members = Members(segment, words)
-        holders = Netalias(segment, members.endpoints, addresses, options.ttl)
+        holders = Netalias(segment, members.endpoints, addresses, options.ttl, options.kind)
         scene = Scene(segment, holders, addresses, members)
         if options.what == "demo":
             return tour(scene)
@@ -94,6 +95,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("what", choices=["demo", "test", "peers"])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--ttl", type=int, default=TTL)
+    parser.add_argument("--kind", default=LABEL)
     parser.add_argument("--only", default="")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--keep", action="store_true")

@@ -19,6 +19,9 @@ from netalias.cluster import fence
 COMMAND = Path(sys.executable).parent / "netalias"
 TTL = 5
 """Seconds, the least that a declaration may say: for those who have little time."""
+LABEL = "label"
+"""The kind of the aliases: with thousands of questions a second to everybody, macvlans would cost
+all the time of the processors, since the kernel hands each question to each of them."""
 PRIVATE = 'mount --bind "$0" /run; exec "$@"'
 """Each host has a /run of its own, which outlives its watcher."""
 FAKETIME = glob.glob(f"{PROGRAMS}/libfaketime/usr/lib/*/faketime/libfaketime.so.1")
@@ -26,12 +29,12 @@ ENDS = 30.0
 """Seconds that a watcher has to give its addresses up."""
 
 
-def lines(host: Host, endpoints: str, addresses: Sequence[str], ttl: int) -> str:
+def lines(host: Host, endpoints: str, addresses: Sequence[str], ttl: int, kind: str) -> str:
     """The declarations of a host."""
     first, last = addresses[0], addresses[-1].rpartition(".")[2]
     return (
         f"cluster etcd {endpoints} node {host.name} ttl {ttl}\n"
-        f"float web {SEGMENT}:0-{len(addresses) - 1} {first}-{last}/24\n"
+        f"float web {SEGMENT}:0-{len(addresses) - 1} {first}-{last}/24 kind {kind}\n"
     )
 
 
@@ -39,11 +42,17 @@ class Netalias:
     """One watcher on each host, with the process of its agent."""
 
     def __init__(
-        self, segment: Segment, endpoints: str, addresses: Sequence[str], ttl: int = TTL
+        self,
+        segment: Segment,
+        endpoints: str,
+        addresses: Sequence[str],
+        ttl: int = TTL,
+        kind: str = LABEL,
     ) -> None:
         self._segment = segment
         self._endpoints = endpoints
         self.ttl = float(ttl)
+        self._kind = kind
         self._running: dict[str, subprocess.Popen[str]] = {}
         self.lifetime = ttl + fence.wait(ttl)
         for host in segment.hosts:
@@ -53,7 +62,7 @@ class Netalias:
 
     def declare(self, host: Host, addresses: Sequence[str]) -> None:
         """Write the file of a host; a watcher reads it again by itself."""
-        text = lines(host, self._endpoints, addresses, int(self.ttl))
+        text = lines(host, self._endpoints, addresses, int(self.ttl), self._kind)
         draft = self._file(host).with_suffix(".new")
         draft.write_text(text, encoding="ascii")
         draft.rename(self._file(host))
