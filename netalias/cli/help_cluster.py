@@ -11,7 +11,7 @@ Addresses that float: each stands on one of many hosts, as a store decides that 
 The same lines stand in the files of each host:
 
   cluster etcd https://a:2379,https://b:2379 ca FILE cert FILE key FILE [user FILE]
-          [prefix PATH] [node NAME] [weight N] [ttl SECONDS]
+          [prefix PATH] [node NAME] [weight N] [ttl SECONDS] [tickles on]
   float web eth0:100-149 10.0.0.100-149/24 [prefer NODE] [hold-down SECONDS] [WORD]...
 
 watch takes its share of the addresses and gives it up. A host that the store does not hear any more

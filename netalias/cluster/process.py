@@ -42,15 +42,19 @@ from netalias.system.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from netalias.cluster.outbox import Asked
     from netalias.cluster.store import Engine
+    from netalias.cluster.tickling import Tickling
     from netalias.desired.floats import Float
     from netalias.desired.tasks import Task
+    from netalias.model.connections import Connection
 
     Connect = Callable[[Cluster], Engine]
     """Makes the engine of a line. Raises NetaliasError."""
+    Tickle = Callable[[Agent, str, str], Tickling]
+    """Makes what tickles, for an agent, a prefix and a node."""
 
 RETRY = 5.0
 """Seconds before files that cannot be used are looked at again."""
@@ -65,7 +69,7 @@ ALIVE = "alive"
 
 class Carrier:
     """A part of the loop, the only one. *boottime* and *clock* are CLOCK_BOOTTIME and
-    CLOCK_MONOTONIC; *end* ends the loop."""
+    CLOCK_MONOTONIC; *end* ends the loop. *tickle* is for a line that says so."""
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Carrier:
         boottime: Callable[[], float],
         clock: Callable[[], float],
         end: Callable[[], object],
+        tickle: Tickle | None = None,
     ) -> None:
         self._link = link
         self._connect = connect
@@ -91,6 +96,8 @@ class Carrier:
         self._tasks: list[Task] = []
         self._line: Cluster | None = None
         self._agent: Agent | None = None
+        self._tickle = tickle or _tickling
+        self._tickling: Tickling | None = None
         self._engine: Engine | None = None
         self._retry: float | None = None
         self._complaint = ""
@@ -126,6 +133,8 @@ class Carrier:
             times.append(self._engine.due(now))
         if self._agent is not None:
             times.append(self._agent.due(now))
+        if self._tickling is not None:
+            times.append(self._tickling.due(now))
         found = [one for one in times if one is not None and one != float("inf")]
         return min(found, default=None)
 
@@ -142,6 +151,8 @@ class Carrier:
             self._engine.tick(now)
         if self._agent is not None:
             self._agent.tick(self._boottime())
+        if self._tickling is not None:
+            self._tickling.tick(self._boottime())
         self._carry()
 
     def close(self) -> None:
@@ -214,6 +225,8 @@ class Carrier:
                 return
             settings = Settings(line.node or os.uname().nodename, line.weight, line.ttl)
             self._agent = Agent(settings, line.prefix, self._tokens, time)
+            if line.tickles:
+                self._tickling = self._tickle(self._agent, line.prefix, settings.node)
         pools = {one.name: spread(one) for one in floats(self._tasks)}
         self._agent.declare(pools, self._boottime())
 
@@ -260,6 +273,9 @@ class Carrier:
     def _send(self, agent: Agent, engine: Engine) -> bool:
         """Empty the outbox; whether there were requests."""
         out = agent.outbox
+        if self._tickling is not None:
+            for message in out.messages:
+                self._tickling.ordered(message, self._boottime())
         for asked in out.cancelled:
             if asked in self._numbers:
                 engine.cancel(self._forget(asked))
@@ -317,6 +333,19 @@ def _connect(line: Cluster) -> Engine:
     # What was held by another etcd has run out after that, on all hosts (fence.py).
     forget = 2 * line.ttl + MORE
     return EtcdEngine(Way(line.endpoints, **line.files), crc32(node.encode()), forget=forget)
+
+
+def _tickling(agent: Agent, prefix: str, node: str) -> Tickling:
+    """Tickles by a raw socket, for the connections that the kernel knows in this namespace."""
+    from netalias.cluster.tickling import Tickling
+    from netalias.kernel.netlink.connections import established
+    from netalias.nat.connections import tracked
+    from netalias.packets.tickle import Tickler
+
+    def collect(addresses: Collection[bytes]) -> Iterable[Connection]:
+        return {*established(addresses), *tracked(addresses)}
+
+    return Tickling(agent, prefix, node, collect, Tickler().send)
 
 
 def _boottime() -> float:

@@ -37,13 +37,15 @@ class SeenHost:
 
 
 class SeenOwner:
-    """The key of an address, as it was *modified* last; ``owner`` is None if it is unreadable."""
+    """The key of an address, as it was *modified* last; ``owner`` is None if it is unreadable,
+    ``former`` the node that it named before, empty if that is not known."""
 
-    __slots__ = ("modified", "owner")
+    __slots__ = ("former", "modified", "owner")
 
     def __init__(self, owner: Owner | None, modified: int) -> None:
         self.owner = owner
         self.modified = modified
+        self.former = ""
 
 
 class View:
@@ -159,6 +161,10 @@ class View:
             self.unreadable.add(entry.key)
 
     def _own(self, key: Key, seen: SeenOwner) -> None:
+        before = self.owners.get(key)
+        if before is not None and before.owner is not None and seen.owner is not None:
+            same = before.owner.node == seen.owner.node
+            seen.former = before.former if same else before.owner.node
         self._disown(key)
         self.owners[key] = seen
         if seen.owner is not None and seen.owner.held:
@@ -177,7 +183,8 @@ class View:
             if former is not None and (entry is None or entry.created != former.created):
                 self.gone.setdefault((names[0], former.created), now)
         elif kind == records.OWNERS:
-            self._disown((names[0], names[1]))
+            if entry is None:
+                self._disown((names[0], names[1]))
         elif kind == records.DRAINS:
             self.drains.discard(names[0])
         elif kind == records.PINS:

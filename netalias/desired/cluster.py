@@ -4,13 +4,14 @@
 
     line   = "cluster" "etcd" URL ( "," URL )* { option }
     option = "ca" FILE | "cert" FILE | "key" FILE | "user" FILE | "prefix" PATH
-           | "node" NAME | "weight" NUMBER | "ttl" SECONDS
+           | "node" NAME | "weight" NUMBER | "ttl" SECONDS | "tickles" ( "on" | "off" )
 
     cluster etcd https://a:2379,https://b:2379 ca /etc/netalias/ca.pem user /etc/netalias/etcd.user
 
 The node is called like the host unless the line says otherwise. An address stands at most ``ttl``
 seconds on a host that the store does not hear any more; ``weight`` is the share of this host,
-compared with those of the others. Secrets stand in files only. Pure.
+compared with those of the others. ``tickles on`` has the peers of an address that moves told that
+their connections are gone. Secrets stand in files only. Pure.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ EXAMPLE = f"{KEYWORD} {ENGINE} https://a:{PORT},https://b:{PORT}"
 FILES = ("ca", "cert", "key", "user")
 NUMBERS = {"weight": (1, 10_000, "a number"), "ttl": (5, 3600, "seconds")}
 """Word: the least and the largest number behind it, and what it counts."""
-OPTIONS = (*FILES, "prefix", "node", *NUMBERS)
+TICKLES = "tickles"
+OPTIONS = (*FILES, "prefix", "node", *NUMBERS, TICKLES)
 
 
 class Cluster(Task):
     """The declared store: ``endpoints`` are URLs without a path, ``files`` the paths by their words
-    in FILES; ``node`` is empty for the name of the host."""
+    in FILES; ``node`` is empty for the name of the host, ``tickles`` on, or empty."""
 
     keyword = KEYWORD
 
@@ -56,6 +58,7 @@ class Cluster(Task):
         self.node = said.get("node", "")
         self.weight = int(said.get("weight", WEIGHT))
         self.ttl = int(said.get("ttl", TTL))
+        self.tickles = "on" if said.get(TICKLES) == "on" else ""
 
     def named(self, host: str) -> str:
         """The name of the node on the host called *host*. Raises StateError for a name that cannot
@@ -126,6 +129,8 @@ def _wrong(word: str, text: str) -> str:
         least, most, what = NUMBERS[word]
         fine = least <= names.number(text) <= most
         return "" if fine else f"{what} from {least} to {most} needed"
+    if word == TICKLES:
+        return "" if text in ("on", "off") else "on or off is needed"
     if word == "node":
         return "" if text and is_word(text) else "the name of a node is needed"
     if word == "prefix":

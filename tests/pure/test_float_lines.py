@@ -143,7 +143,7 @@ def test_the_store_and_its_defaults() -> None:
     assert store(text).fields()["endpoints"] == ["https://a:2379", "https://[2001:db8::1]:99"]
 
 
-WORDS = "ca cert key user prefix node weight ttl"
+WORDS = "ca cert key user prefix node weight ttl tickles"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,7 @@ WORDS = "ca cert key user prefix node weight ttl"
          f"f:1:23: cluster etcd: dir: not a word of this line (one of: {WORDS})"),
         ("cluster etcd http://a ttl 4", "f:1:23: cluster etcd: ttl 4: seconds from 5 to 3600"
          " needed"),
+        ("cluster etcd http://a tickles 1", "f:1:23: cluster etcd: tickles 1: on or off is needed"),
         ("cluster etcd http://a ttl", "f:1:23: cluster etcd: ttl: seconds from 5 to 3600 needed"),
         ("cluster etcd http://a node a/b",
          "f:1:23: cluster etcd: node a/b: the name of a node is needed"),

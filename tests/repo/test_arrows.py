@@ -40,7 +40,7 @@ ARROWS = {
     "plan": "errors model families kinds observed desired",
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
-    "cluster": "errors trust model system runtime desired",
+    "cluster": "errors trust model kernel system runtime packets nat desired",
     "views": "errors model families record kinds observed desired cluster plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",

@@ -11,6 +11,11 @@ from contextlib import ExitStack
 import pytest
 from support import Namespace, until
 
+from netalias.cluster import process
+from netalias.cluster.agent import Agent
+from netalias.cluster.holdings import HELD, State
+from netalias.cluster.membership import Settings
+from netalias.cluster.store import Change, Put
 from netalias.cluster.tickles import decode, encode
 from netalias.kernel.netlink.connections import established
 from netalias.model.connections import Connection
@@ -145,6 +150,27 @@ def test_tracked(
         with host:
             until(lambda: tracked({known.address}) == [known], WAIT)
             assert tracked({b"\1\2\3\4"}) == []
+
+
+@FAMILIES
+def test_an_agent_publishes_them(
+    hosts: tuple[Namespace, Namespace, Namespace], family: socket.AddressFamily
+) -> None:
+    """What the process of an agent collects in its namespace goes to the store."""
+    client, host, _ = hosts
+    agent = Agent(Settings("a", 100, 5), "/netalias", lambda: "token", lambda: 0.0, ())
+    tickling = process._tickling(agent, "/netalias", "a")
+    agent.holdings.states["web", OURS[family]] = State(HELD, 0.0)
+    with ExitStack() as stack:
+        give(host, family)
+        _, known = connected(stack, client, host, family)
+        with host:
+            tickling.tick(0.0)
+    (asked,) = agent.outbox.requests
+    assert isinstance(asked.request, Change)
+    (put,) = asked.request.operations
+    assert isinstance(put, Put)
+    assert decode(put.value, {known.address}) == [known]
 
 
 def test_refused(hosts: tuple[Namespace, Namespace, Namespace]) -> None:
