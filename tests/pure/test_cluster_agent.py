@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from clustered import Cluster, Host, spread
 
 from netalias.cluster import fence
@@ -49,6 +50,24 @@ def test_the_others_take_over_from_a_host_that_was_killed() -> None:
     passed = gone + found.run(60.0, found.whole)
     assert found.spread() == {"a": 0, "b": 6, "c": 6}
     assert fence.wait(5) < passed <= 5 + 0.5 + fence.wait(5) + 1
+
+
+@pytest.mark.parametrize("since", range(10))
+def test_the_fence_at_its_worst(since: int) -> None:
+    """The holder's clock is slow, the taker's is fast, the kernel late; the holder stops with fresh
+    lifetimes, and its key goes at once. The cluster checks that nobody takes too early."""
+    rates = {"a": 1 - fence.RATE, "b": 1 + fence.RATE}
+    found = Cluster("ab", {"web": spread(1, 4)}, rates=rates)
+    found.start()
+    found.run(10.0)
+    host = found.hosts["a"]
+    before = host.agent.membership.proof
+    found.run(10.0, lambda: host.agent.membership.proof > before)
+    found.run(since / 5)
+    host.agent_stopped = host.watch_stopped = True
+    put(found, Delete(KEYS.host("a")))
+    passed = found.run(30.0, lambda: found.spread()["b"] == 4)
+    assert passed < fence.wait(5) + 1
 
 
 def test_a_host_with_a_longer_lifetime_is_waited_for_as_long() -> None:
