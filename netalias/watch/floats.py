@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.claim import OFF
-from netalias.cluster import fence
 from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
 from netalias.cluster.suspend import Suspension
 from netalias.desired.blocks import Block
@@ -26,6 +25,7 @@ from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.deadline import Deadline, aside
+from netalias.watch.lifetimes import Lifetimes
 from netalias.watch.questions import Questions
 
 TYPE_CHECKING = False
@@ -55,8 +55,6 @@ LEAVING = 512
 """Addresses that are removed in one transaction."""
 LOOK = 0.25
 """Seconds between two looks at whether the machine was suspended."""
-BATCH = 128
-"""Lifetimes that are set by one reading of the clock."""
 RUNS_OUT = 3.0
 """Seconds before the end of a lifetime from which on an address that goes has run out."""
 UNDECIDED = IFA_F_TENTATIVE | IFA_F_DADFAILED
@@ -83,9 +81,9 @@ class Floats:
         report: Callable[[Message], object],
         apart: Callable[[float, Callable[[], str]], str] = aside,
     ) -> None:
-        self._apart = apart
         self._controller = controller
         self._engine = controller.engine
+        self._lifetimes = Lifetimes(self._engine, boottime, apart)
         self._questions = Questions(checks, report, lambda error: self._complain(error.line()))
         self._journal = journal
         self._clock = clock
@@ -369,45 +367,11 @@ class Floats:
         self._controller.read_events(TURN)
         observed = self._controller.observe()
         there = self._standing(observed)
-        standing = [(key, there[key]) for key in self.ours if key in there]
-        failed = False
-        for at in range(0, len(standing), BATCH):
-            batch = standing[at : at + BATCH]
-            try:
-                text = self._apart(fence.SETTING, self._setting(batch, observed))
-            except errors.StateError as error:
-                text = error.line()
-            if text:
-                failed = True
-                self._complain(text)
-        self._doubtful |= failed or len(standing) < len(self.ours)
-
-    def _setting(
-        self, standing: Sequence[tuple[Key, Alias]], observed: Observed
-    ) -> Callable[[], str]:
-        """A function that sets the lifetimes of some addresses, by a socket of its own, and gives
-        the first error."""
-        engine = self._engine
-
-        def work() -> str:
-            kernel = engine.within(engine.kernel.reopened)
-            steps = self._renewals(standing)
-            failures = kernel.apply(steps, stoppable=False, seen=observed.snapshot)
-            return failures[0].error.line() if failures else ""
-
-        return work
-
-    def _renewals(self, standing: Sequence[tuple[Key, Alias]]) -> list[RenewAddress]:
-        """The steps that set the lifetimes of these addresses, counted from now."""
-        steps, now = [], self._boottime()
-        for key, alias in standing:
-            seconds = fence.seconds(self.ours[key], now)
-            if seconds:
-                assert alias.carrier is not None
-                assert alias.entry is not None
-                place = alias.carrier.name, alias.carrier.index
-                steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
-        return steps
+        standing = [(there[key], until) for key, until in self.ours.items() if key in there]
+        problems = self._lifetimes.prolong(standing, observed)
+        for text in problems:
+            self._complain(text)
+        self._doubtful |= bool(problems) or len(standing) < len(self.ours)
 
     # Changes
 
