@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from netalias.cluster.store import Result
 
 NEVER = float("inf")
+SETTLED = 1.0
+"""Seconds without a change of an owner, after which the placement is computed from what stands
+then: hosts that had computed it at other moments agree on that."""
 READING = 10.0
 """Seconds that a reading of everything may take."""
 AGAIN = 1.0
@@ -73,6 +76,7 @@ class Agent:
         self._newest = 0
         self._heard = 0.0
         self._stale = True
+        self._settles = NEVER
         self._was_lost = False
         self._differing: dict[str, list[str]] = {}
         self._unreadable: set[str] = set()
@@ -123,7 +127,7 @@ class Agent:
         """Seconds until tick(); infinite for never."""
         if self.ended:
             return NEVER
-        times = [NEVER]
+        times = [self._settles]
         if self._reading is None and self._following is None:
             times.append(self._retry)
         if self._following is not None and self._newest > self.view.revision:
@@ -174,6 +178,8 @@ class Agent:
 
     def _changed(self, keys: set[Key], now: float) -> None:
         placed = self.holdings.placed
+        if not keys.isdisjoint(self.view.owners):
+            self._settles = now + SETTLED
         for key in keys:
             seen = self.view.owners.get(key)
             owner = seen.owner if seen is not None else None
@@ -188,8 +194,9 @@ class Agent:
             self.declared.update(self.view)
             self.view.changed_hosts = False
             self._stale = True
-        if self._stale:
+        if self._stale or now >= self._settles:
             self._stale = False
+            self._settles = NEVER if now >= self._settles else self._settles
             standing = dict(self.view.standing())
             found = place(self.declared.pools, self.declared.hosts, standing, self.view.pins)
             self.holdings.place(found)

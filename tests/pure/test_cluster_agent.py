@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from clustered import Cluster, Host, spread
 
@@ -281,6 +283,33 @@ def test_a_pool_that_shrinks_is_given_up() -> None:
     found.hosts["a"].declare({})
     found.run(5.0)
     assert found.spread() == {"a": 0, "b": 4}
+
+
+@pytest.mark.parametrize("seed", [14, 33])
+def test_hosts_that_hear_of_changes_late_agree_in_the_end(seed: int) -> None:
+    """Each has computed the placement at other moments; nobody waits for another one to take."""
+    dice = random.Random(seed)
+    found = Cluster("abcde", {"web": spread(1, 40)})
+    found.start()
+    found.run(10.0, found.whole)
+    found.run(3.0)
+    for count in (20, 40):
+        hosts = [*found.hosts.values()]
+        dice.shuffle(hosts)
+        for host in hosts:
+            engine = host.engine
+            assert engine is not None
+            engine.there, engine.back = dice.random() * 0.15, dice.random() * 0.15
+            host.declare({"web": spread(1, count)})
+            found.run(dice.random() * 0.3)
+            engine.deaf = dice.random() < 0.4
+        found.run(dice.random())
+        for host in hosts:
+            assert host.engine is not None
+            host.engine.deaf = False
+        found.run(dice.random() * 4)
+    assert found.run(60.0, found.whole) < 20
+    assert set(found.spread().values()) == {8}
 
 
 def test_a_suspended_host_gives_up_everything_at_once() -> None:
