@@ -47,6 +47,8 @@ class Member:
         self.failed = 0
         self.slowest = 0.0
         self.alive = False
+        self.patience = 1.0
+        """It waits for answers so many times as long as its agent says: many share a processor."""
         self._asked: dict[int, Asked] = {}
         self._done = 0
         settings = Settings(name, 100, ttl)
@@ -98,7 +100,7 @@ class Member:
                     self.engine.cancel(number)
                     del self._asked[number]
             for asked in outbox.requests:
-                timeout = FOLLOWING if asked.timeout is None else asked.timeout
+                timeout = FOLLOWING if asked.timeout is None else asked.timeout * self.patience
                 self._asked[self.engine.send(asked.request, now, timeout)] = asked
                 self.sent += 1
             orders = [*outbox.messages]
@@ -193,6 +195,8 @@ class InTime(Swarm):
         self, names: Iterable[str], pools: dict[str, Spread], ttl: int, engine: Callable[[], Engine]
     ) -> None:
         super().__init__(Member(name, engine(), pools, ttl) for name in names)
+        for one in self.members:
+            one.patience = len(self.members)
 
     def now(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
