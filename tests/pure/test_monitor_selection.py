@@ -102,7 +102,7 @@ def whats(events: list[Event]) -> list[tuple[str, int]]:
 
 
 def test_events_of_others_are_not_heard() -> None:
-    """Neither of their addresses nor of namespaces."""
+    """D-6: neither of their addresses nor of namespaces."""
     observed = Observed("eth9")
     assert observed.events(Device(5, "eth5")) == []
     assert observed.events(Device(5, "eth5", IFF_UP)) == []
@@ -208,7 +208,7 @@ def test_where_a_device_went() -> None:
 
 
 def test_what_is_run() -> None:
-    """The occasions of ifwatchd: nothing for a link-local address, a flag, or a name."""
+    """D-6, D-7: the occasions of ifwatchd: nothing for a link-local address, a flag, or a name."""
     observed = Observed()
     assert observed.runs(eth9()) == [("arrival", "eth9", "", "")]
     assert observed.runs(eth9(IFF_UP)) == []
@@ -224,7 +224,7 @@ def test_what_is_run() -> None:
 
 
 def test_what_is_run_for_what_was_there() -> None:
-    """Arrival and carrier; addresses where the device is up."""
+    """D-6, D-7: arrival and carrier; addresses where the device is up."""
     observed = Observed()
     assert observed.runs(eth9(IFF_UP | IFF_LOWER_UP), initial=True) == [
         ("arrival", "eth9", "", ""),
@@ -237,7 +237,7 @@ def test_what_is_run_for_what_was_there() -> None:
 
 
 def test_point_to_point_waits_for_its_connection() -> None:
-    """A device that is up and not connected has its addresses up when it is: once."""
+    """D-8: a device that is up and not connected has its addresses up when it is: once."""
     waiting = IFF_UP | IFF_POINTOPOINT
     observed = Observed()
     observed.runs(eth9(waiting))

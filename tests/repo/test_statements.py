@@ -1,5 +1,6 @@
 """Every statement about aliases, S1 to S90, and about the addresses of a device, A-1 to A-18, is
-held by a test that names it in its docstring; so are those about links, B-1 to B-19.
+held by a test that names it in its docstring; so are those about links, B-1 to B-19, virtual
+interfaces, C-1 to C-7, and what a device tells, D-1 to D-8.
 
 As a program this prints which test holds which statement::
 
@@ -89,7 +90,13 @@ VIF = Series(
     {"Virtual interfaces and their routers": range(1, 8)},
     {},
 )
-SERIES = (ALIASES, IFACE, LINKS, VIF)
+DEVICES = Series(
+    "D-",
+    "statements_devices.txt",
+    {"What a device tells": range(1, 9)},
+    {},
+)
+SERIES = (ALIASES, IFACE, LINKS, VIF, DEVICES)
 
 
 def holders(
@@ -127,7 +134,8 @@ HEAD = """\
 What NET_ALIAS did, without its bugs, and what today's kernel asks for, in ninety statements, each
 with the tests that hold it. After them eighteen statements about the addresses of a device, after
 the `iface` command and iface-alias of user-ppp, nineteen about links and how they change hands,
-after its multilink server, and seven about virtual interfaces, after VIF.
+after its multilink server, seven about virtual interfaces, after VIF, and eight about what a
+device tells others, after btpand and ifwatchd.
 
 The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel S38 to S40 (aliases
 go with a main device that goes down) wait for a watcher.

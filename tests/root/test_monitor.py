@@ -122,8 +122,8 @@ def set_flag(namespace: Namespace, bit: int, on: bool) -> None:
 
 
 def test_each_flag_is_one_line(dummy: Namespace) -> None:
-    """UP, NOARP, PROMISC, ALLMULTI, MULTICAST, DEBUG, DYNAMIC, PORTSEL, AUTOMEDIA: on, off, and
-    nothing where nothing changes."""
+    """D-4: UP, NOARP, PROMISC, ALLMULTI, MULTICAST, DEBUG, DYNAMIC, PORTSEL, AUTOMEDIA: on, off,
+    and nothing where nothing changes."""
     bits = {
         "DEBUG": 0x4, "NOARP": 0x80, "PROMISC": 0x100, "ALLMULTI": 0x200, "PORTSEL": 0x2000,
         "AUTOMEDIA": 0x4000, "DYNAMIC": 0x8000, "MULTICAST": 0x1000,
@@ -276,7 +276,7 @@ def test_a_device_that_is_made_again(dummy: Namespace) -> None:
 
 
 def test_a_name_that_is_not_there_yet(dummy: Namespace) -> None:
-    """It is awaited, however it comes: by a new device, or by one that gets the name."""
+    """D-6: it is awaited, however it comes: by a new device, or by one that gets the name."""
     with watching(dummy, "wan") as watcher:
         dummy.ip("link add wan type bridge")
         dummy.ip("link del wan")
@@ -345,7 +345,7 @@ def test_json(dummy: Namespace) -> None:
 
 
 def test_without_the_beginning(dummy: Namespace) -> None:
-    """--no-initial: what was there is not told; what happens is."""
+    """D-6: --no-initial: what was there is not told; what happens is."""
     dummy.ip("addr add 10.0.0.1/24 dev br9")
     watcher = Watcher(dummy, "--no-initial", "br9", "lo")
     assert watcher.since() == []
@@ -363,7 +363,7 @@ def index(namespace: Namespace, name: str) -> int:
 
 @pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="there is no /dev/net/tun")
 def test_media(netns: Namespace) -> None:
-    """What somebody sets is told once, with old and new; the same again is not told."""
+    """D-4: what somebody sets is told once, with old and new; the same again is not told."""
     netns.ip("link set lo up")
     with tap(netns, "tap9"):
         watcher = Watcher(netns, "tap9")
@@ -404,7 +404,7 @@ def drops(namespace: Namespace) -> int:
 
 @pytest.mark.parametrize("routes", [False, True], ids=["plain", "routes"])
 def test_overflow(dummy: Namespace, tmp_path: Path, routes: bool) -> None:
-    """What was lost is read again: the events lead to what a fresh dump says, none comes twice."""
+    """D-5: what was lost is read again: the events lead to what a fresh dump says, none twice."""
     with dummy:
         stream = NetlinkMonitor(routes=routes, buffer=4096)
     dummy.ip("link set br9 up")
@@ -522,7 +522,7 @@ def log(path: Path) -> list[str]:
 
 
 def test_scripts(veth: Namespace, tmp_path: Path) -> None:
-    """Those of ifwatchd run unchanged: five arguments, in the order of what happens."""
+    """D-6, D-7: those of ifwatchd run unchanged: five arguments, in the order of what happens."""
     veth.ip("addr add 10.0.0.1/24 brd + dev eth9")
     assert veth.peer is not None
     with watching(veth, *hooks(tmp_path), "eth9") as watcher:
@@ -549,7 +549,7 @@ def test_scripts(veth: Namespace, tmp_path: Path) -> None:
 
 
 def test_a_slow_script_keeps_nobody_waiting(dummy: Namespace, tmp_path: Path) -> None:
-    """Lines come while it runs; the next ones run after it, one by one; nothing is left of it."""
+    """D-7: lines come while it runs; the next ones run after it, one by one; nothing is left."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     slow = script(tmp_path / "slow", f"read word <{gate}; echo $4 >>{tmp_path}/log; exit 3")
@@ -670,7 +670,7 @@ def test_a_script_inherits_nothing(dummy: Namespace, tmp_path: Path) -> None:
 
 
 def test_it_ends_when_a_named_device_goes_down(veth: Namespace) -> None:
-    """The last line says so; a device that was down before is waited for."""
+    """D-1: the last line says so; a device that was down before is waited for."""
     veth.ip("link set eth9 down")
     with watching(veth, "--exit-when-down", "eth9") as watcher:
         veth.ip("link set eth9 up")

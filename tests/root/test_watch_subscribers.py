@@ -74,7 +74,7 @@ def test_lines_come_as_they_happen(cli: Command, watch: Watch) -> None:
 
 @pytest.mark.alone  # a flood keeps the kernel's one lock for devices and addresses busy
 def test_a_storm(cli: Command, watch: Watch) -> None:
-    """Whoever reads, whenever it comes, knows in the end what the kernel has."""
+    """D-5: whoever reads, whenever it comes, knows in the end what the kernel has."""
     with cli.namespace:
         storm = Storm(1)
     readers = [subscribed(watch, room=2048) for _ in range(READERS // 2)]
