@@ -23,6 +23,9 @@ AGAIN = 60.0
 """Seconds between two tries at most, and until what was answered is sent again."""
 MESSAGES = 4
 """Messages of one packet that are taken."""
+PACKETS, PACKET_RATE = 32.0, 16.0
+"""Packets of the peer that are looked at, at once and in each second: what exceeds that costs no
+work, and is lost like any packet."""
 BURST, RATE = 8.0, 4.0
 """Changes by the peer that are applied at once, and in each second: each takes the lock of the
 kernel for all its devices (RTNL). What exceeds that is not answered, so the peer sends it again."""
@@ -79,6 +82,24 @@ class _Asked:
             self._next = now + AGAIN if self.wanted else None
 
 
+class _Allowance:
+    """So many things at once, and so many in each second."""
+
+    def __init__(self, most: float, rate: float) -> None:
+        self._most = self._left = most
+        self._rate = rate
+        self._since = 0.0
+
+    def takes(self, now: float) -> bool:
+        """Whether there is room for one more, which counts then."""
+        self._left = min(self._most, self._left + (now - self._since) * self._rate)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Exchange:
     """One link. *apply* lets the filters of the peer decide about what is sent to it, and gives the
     result, one of bnep.RESULTS. ``theirs`` are those in force. *told*: another process has told the
@@ -90,7 +111,8 @@ class Exchange:
         self.theirs = theirs or Filters()
         self._apply = apply
         self._asked = {command: _Asked(command, told=told) for command in bnep.SETS}
-        self._left, self._since = BURST, 0.0
+        self._packets = _Allowance(PACKETS, PACKET_RATE)
+        self._changes = _Allowance(BURST, RATE)
 
     @property
     def told(self) -> bool:
@@ -118,6 +140,8 @@ class Exchange:
 
     def receive(self, packet: bytes, now: float) -> list[bytes]:
         """Take a packet of the peer, any bytes at all; the packets that answer it."""
+        if not self._packets.takes(now):
+            return []
         answers = []
         for command, content in bnep.messages(packet)[:MESSAGES]:
             answer = self._take(command, content, now)
@@ -148,18 +172,9 @@ class Exchange:
         wanted = Filters(*((found, groups) if command == spec.SET_TYPES else (types, found)))
         if wanted == self.theirs:
             return spec.SUCCESS
-        if not self._may_change(now):
+        if not self._changes.takes(now):
             return WAITING
         result = self._apply(wanted)
         if result == spec.SUCCESS:
             self.theirs = wanted
         return result
-
-    def _may_change(self, now: float) -> bool:
-        """Whether a change is applied now, which counts then."""
-        self._left = min(BURST, self._left + (now - self._since) * RATE)
-        self._since = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

@@ -36,6 +36,9 @@ NOT_UNDERSTOOD, SETUP_REQUEST, SETUP_RESPONSE = range(3)
 SET_TYPES, TYPES_RESPONSE, SET_GROUPS, GROUPS_RESPONSE = range(3, 7)
 SUCCESS, UNSUPPORTED, INVALID_RANGE, TOO_MANY, SECURITY = range(5)
 """Results in a response; INVALID_RANGE also of an address that is none of a group."""
+EXTENSIONS = 16
+"""Extension headers of one packet at most. BNEP has no limit, but 60 000 of them fit into the
+longest packet of a link, and each takes as long as a message."""
 MAC = Bytes(6)
 MAC_NUMBER = BytesInteger(6)
 
@@ -59,14 +62,22 @@ EXTENSION = Struct(
     "head" / BitStruct("more" / Flag, "type" / BitsInteger(7)),  # type 0: a MESSAGE
     "content" / Prefixed(Int8ub, GreedyBytes),
 )
+
+
+def _is_last(one: Any, found: Any, _: Any) -> bool:
+    """Whether an extension header is the last one. Raises ConstructError."""
+    if one.head.more and len(found) >= EXTENSIONS:
+        raise ConstructError(f"more than {EXTENSIONS} extension headers")
+    return not one.head.more
+
+
 PACKET = Struct(
     "head" / BitStruct("extended" / Flag, "type" / BitsInteger(7)),
     "message" / If(this.head.type == CONTROL, MESSAGE),
     "destination" / If(lambda one: one.head.type in (GENERAL, DESTINATION_ONLY), MAC),
     "source" / If(lambda one: one.head.type in (GENERAL, SOURCE_ONLY), MAC),
     "protocol" / If(this.head.type != CONTROL, Int16ub),
-    "extensions"
-    / If(this.head.extended, RepeatUntil(lambda one, *_: not one.head.more, EXTENSION)),
+    "extensions" / If(this.head.extended, RepeatUntil(_is_last, EXTENSION)),
     "payload" / GreedyBytes,
 )
 

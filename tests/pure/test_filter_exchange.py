@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.filters import Filters, bnep, spec
-from netalias.filters.exchange import AGAIN, BURST, MESSAGES, RATE, RETRY, Exchange
+from netalias.filters.exchange import (
+    AGAIN,
+    BURST,
+    MESSAGES,
+    PACKET_RATE,
+    PACKETS,
+    RATE,
+    RETRY,
+    Exchange,
+)
 
 IPV4 = Filters([(0x0800, 0x0800), (0x0806, 0x0806)], [(0xFFFFFFFFFFFF, 0xFFFFFFFFFFFF)])
 BOTH = Filters([*IPV4.types, (0x86DD, 0x86DD)], [(1 << 40, (1 << 48) - 1)])
@@ -157,6 +166,25 @@ def test_a_peer_that_changes_its_mind_all_the_time() -> None:
     talk(ours, its, 1)
     talk(ours, its, 1 + RETRY)
     assert its.exchange.theirs.types == ((7, 9),)
+
+
+def test_a_flood_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a peer sends, a second has so many packets that take work, and one more is heard
+    when there is room again."""
+    looked: list[bytes] = []
+    messages = bnep.messages
+
+    def look(packet: bytes) -> list[tuple[int, int | bytes]]:
+        looked.append(packet)
+        return messages(packet)
+
+    monkeypatch.setattr(bnep, "messages", look)
+    its = End()
+    flood = (bnep.control(9, b""), b"garbage", bnep.filter_message(5, [(1 << 40, 1 << 40)] * 256))
+    for number in range(3000):
+        its.exchange.receive(flood[number % 3], number / 3000)
+    assert PACKETS <= len(looked) <= PACKETS + PACKET_RATE
+    assert its.exchange.receive(bnep.control(9, b""), 2)
 
 
 def test_filters_that_another_process_has_told() -> None:

@@ -125,6 +125,18 @@ def test_any_bytes(content: bytes) -> None:
                 assert len(ranges(command, found)) <= MOST
 
 
+@pytest.mark.parametrize("first", ["81 03 0000", "82 0800"])
+def test_as_many_extension_headers_as_fit(first: str) -> None:
+    """A packet that consists of headers is none: it would take seconds to look at them all."""
+    last = bytes.fromhex("00 03 03 0000")
+
+    def found(number: int) -> int:
+        return len(messages(bytes.fromhex(first) + b"\x85\0" * number + last))
+
+    assert found(0) == found(spec.EXTENSIONS - 1) > 0
+    assert found(spec.EXTENSIONS) == found(30_000) == 0
+
+
 def test_tags_that_never_end() -> None:
     """Behind two tags a frame is judged by what it says there."""
     frame = bytes(12) + bytes.fromhex("8100 0001 88a8 0002 8100 0003 0800")
