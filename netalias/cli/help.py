@@ -11,6 +11,7 @@ from netalias.cli.help_link import LINK
 from netalias.cli.help_publish import PUBLISH, UNPUBLISH
 from netalias.cli.help_reading import READING
 from netalias.cli.help_tunnels import RELAY, VIF
+from netalias.cli.help_watch import WATCH
 from netalias.cli.output import write
 from netalias.cli.wrapping import wrapped
 
@@ -387,41 +388,7 @@ them first.
 Options: those above, -j -p -q -v --hands-off --max-aliases --acd --conflict --announce --rate
          --wait SECONDS -n NAME
 """,
-    "watch": """\
-netalias [OPTION]... watch [FILE]...
-
-Keep the kernel as the files declare (see check), by event, until a signal ends it. A network
-namespace has one watcher. It reconciles at the beginning, on SIGHUP, and when a file changes. In
-between it repairs declared aliases that others have changed, and removes none that somebody made.
-A file with an error, one that is empty now, or one that declares less than half of what it did
-changes nothing: the former declarations stay (see --allow-empty and --allow-shrink).
-
-  main device down       its aliases are freed; the declared ones come back when it is up
-  main device deleted    its aliases go with it
-  main device renamed    aliases that are not declared get the new name
-  changed by others      repaired at once; repeated changes are repaired later and later
-
-  --on-down free|keep    free or keep aliases whose line does not say
-  --release              remove the declared aliases at the end
-  --exit-when-down DEV   end with 0 when DEV, which was up, goes down or away; --if-up: at once
-                         where it is not up
-  --takeover             take over from the watcher that runs, in an update: its unread events, lock
-                         and socket go along, and it ends. Where that fails it goes on. Without
-                         further words those of the running one are used
-  --detach               end when the watcher watches; it stays behind
-  --texts FOLDER         the folder of the texts aliases and alias_types (default
-                         /run/netalias/net, with -n /run/netalias/INODE/net);
-                         FOLDER.sock answers the words aliases, alias_types, json, health, and
-                         subscribe [KINDS] [DEV] with events as monitor has them
-  --metrics FILE         write metrics for Prometheus every 15 seconds; --metrics-aliases N: with
-                         bytes and packets of the first N alias devices
-  --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,
-  --hands-off            as in reconcile
-
-SIGTERM ends it with status 0; the aliases stay. It reports to a service manager (sd_notify).
-
-Options: those above, -v -q --group N --wait SECONDS -n NAME
-""",
+    "watch": WATCH,
     "pool": """\
 netalias [OPTION]... pool [NAME [show]]
 netalias [OPTION]... pool NAME take [ADDRESS]

@@ -143,6 +143,7 @@ WITHOUT_KERNEL = (
         " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
+        " netalias.cli.help_watch"
         f" netalias.cli.wrapping {OUTPUT}",
     ),
     (
@@ -152,6 +153,7 @@ WITHOUT_KERNEL = (
         " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
+        " netalias.cli.help_watch"
         f" netalias.cli.wrapping {OUTPUT}",
     ),
     ("--wait", 1, f"{CORE} {OUTPUT}"),
