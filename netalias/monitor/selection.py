@@ -21,6 +21,29 @@ if TYPE_CHECKING:
 
 NAMING = ("name", "altname")
 """Events that can make a device a wanted one."""
+TURNING = (ARRIVAL, DEPARTURE, *NAMING)
+"""Events by which a device may be a wanted one from now on, or no more."""
+
+
+def label_in(event: Event) -> str:
+    """The name of the label that an event is about, as one asks for it; empty for another event."""
+    if event.what != ADDRESS or event.device is None:
+        return ""
+    return str(label_of(event.subject.address, event.device) or "")
+
+
+def names_of(device: Device, state: State, group: int = GROUP) -> frozenset[str]:
+    """The names by which a device is a wanted one: its own, and, of an alias, also those of its
+    main device, and of this slot there."""
+    found = {device.name, *device.altnames}
+    alias = alias_of(device, group)
+    if alias is not None:
+        mains = {alias.main}
+        below = None if device.remote else state.device(device.link)
+        if below is not None:
+            mains |= {below.name, *below.altnames}
+        found |= {str(alias)} | mains | {str(AliasName(main, alias.slot)) for main in mains}
+    return frozenset(found)
 
 
 class Selection:
@@ -46,23 +69,35 @@ class Selection:
         alias = alias_of(device, self._group)
         return not self._wanted.isdisjoint({device.name, *device.altnames, str(alias)})
 
-    def pick(self, event: Event, state: State) -> Iterator[Event]:
+    @property
+    def names(self) -> frozenset[str]:
+        """The names, as names_of() and label_in() spell them."""
+        return frozenset(self._wanted)
+
+    def has(self, index: int) -> bool:
+        """Whether all events of a device are reported now, but those of TURNING, of which some may
+        be even so."""
+        return not self._wanted or index in self._indexes
+
+    def pick(
+        self, event: Event, state: State, names: frozenset[str] | None = None
+    ) -> Iterator[Event]:
         """The events to report for *event*: itself, none, or arrivals and departures by name.
 
-        *state* is the state after it.
+        *state* is the state after it; *names* are names_of() its device, where they are known.
         """
         if not self._wanted:
             yield event
-        elif event.what in (ARRIVAL, DEPARTURE, *NAMING):
-            yield from self._present(event, state)
-        elif event.key[1] in self._indexes or self._is_label(event):
+        elif event.what in TURNING:
+            yield from self._present(event, state, names)
+        elif event.key[1] in self._indexes or label_in(event) in self._wanted:
             yield event
 
-    def _present(self, event: Event, state: State) -> Iterator[Event]:
+    def _present(self, event: Event, state: State, names: frozenset[str] | None) -> Iterator[Event]:
         index, device = event.key[1], event.device
         assert device is not None
         before = index in self._indexes
-        after = event.what != DEPARTURE and self._is_wanted(device, state)
+        after = event.what != DEPARTURE and self._is_wanted(device, state, names)
         if before or (after and event.what == ARRIVAL):
             yield event
         if event.what in (ARRIVAL, DEPARTURE):
@@ -90,20 +125,7 @@ class Selection:
             self._indexes.discard(index)
             yield Event(DEPARTURE, key, "", device, None, device=device)
 
-    def _is_wanted(self, device: Device, state: State) -> bool:
-        if self.named(device):
-            return True
-        alias = alias_of(device, self._group)
-        if alias is None:
-            return False
-        mains = {alias.main}
-        below = None if device.remote else state.device(device.link)
-        if below is not None:
-            mains |= {below.name, *below.altnames}
-        aliases = {str(AliasName(main, alias.slot)) for main in mains}
-        return not self._wanted.isdisjoint(mains | aliases)
-
-    def _is_label(self, event: Event) -> bool:
-        if event.what != ADDRESS or event.device is None:
-            return False
-        return str(label_of(event.subject.address, event.device)) in self._wanted
+    def _is_wanted(self, device: Device, state: State, names: frozenset[str] | None = None) -> bool:
+        if names is None:
+            names = names_of(device, state, self._group)
+        return not self._wanted.isdisjoint(names)

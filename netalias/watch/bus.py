@@ -25,7 +25,7 @@ from netalias.model.events import (
     RULE,
     Event,
 )
-from netalias.monitor.selection import Selection
+from netalias.monitor.selection import TURNING, Selection, label_in, names_of
 from netalias.system.feed import Feed, Feeds, Item
 from netalias.views import json
 from netalias.views.events import Lines
@@ -82,10 +82,12 @@ class Texts:
 
 
 class Channel(Feed):
-    """The feed of those who have subscribed to the same device, or to all."""
+    """The feed of those who have subscribed to the same device, or to all. *turned* is called when
+    other devices may be those of the name."""
 
-    def __init__(self, name: str, state: State, group: int) -> None:
+    def __init__(self, name: str, state: State, group: int, turned: Callable[[], object]) -> None:
         self._name = name
+        self._turned = turned
         self._state_of = state
         self._group = group
         self._selection = self._selected()
@@ -94,13 +96,24 @@ class Channel(Feed):
     def _selected(self) -> Selection:
         return Selection([self._name] if self._name else (), self._group)
 
-    def pick(self, event: Event) -> Iterator[Event]:
-        """The events to report for *event*, which the state has already."""
-        return self._selection.pick(event, self._state_of)
+    @property
+    def names(self) -> frozenset[str]:
+        """As Selection.names."""
+        return self._selection.names
+
+    def has(self, index: int) -> bool:
+        """As Selection.has()."""
+        return self._selection.has(index)
+
+    def pick(self, event: Event, names: frozenset[str] | None) -> Iterator[Event]:
+        """The events to report for *event*, which the state has already; *names* as in
+        Selection.pick()."""
+        return self._selection.pick(event, self._state_of, names)
 
     def _present(self) -> list[Item]:
         """The objects that there are now; what is picked from now on follows them."""
         self._selection = selection = self._selected()
+        self._turned()
         return [
             Item(one.what, Initial(one))
             for event in present(self._state_of)
@@ -127,25 +140,55 @@ class Bus:
         self._group = group
         self._clock = clock
         self._channels: dict[str, Channel] = {}
+        self._hearing: dict[int, list[Channel]] = {}
+        """Index: the channels that have all events of this device. However many names users ask
+        for, an event costs no more than those that are told of it."""
+        self._labels: dict[str, list[Channel]] = {}
+        """Name of a label: the channels that have its address."""
         self.feeds = Feeds(Texts(state, group), accounts, spent)
 
     def subscribe(self, words: Sequence[str], connection: socket, uid: int) -> None:
         """Make a connection of the user *uid* a reader. Raises UsageError, BadName, StateError."""
         kinds, name = request(words)
         self._clean()
-        channel = self._channels.get(name) or Channel(name, self._state, self._group)
+        channel = self._channels.get(name) or Channel(
+            name, self._state, self._group, self._hearing.clear
+        )
         self.feeds.admit(connection, uid, channel, kinds, self._clock())
         self._channels[name] = channel
+        self._hearing.clear()
+        self._labels = {}
+        for one in self._channels.values():
+            for label in one.names:
+                if ":" in label:
+                    self._labels.setdefault(label, []).append(one)
 
     def hear(self, event: Event) -> None:
         """Report an event, which the state has already."""
         if event.key[0] in UNTOLD or not len(self.feeds):
             return
         item = Item(event.what, event)
-        for channel in self._channels.values():
+        names = None
+        if event.what in TURNING and event.device is not None:
+            names = names_of(event.device, self._state, self._group)
+        for channel in self._concerned(event):
             if channel.readers:
-                for one in channel.pick(event):
+                for one in channel.pick(event, names):
                     self.feeds.add(channel, item if one is event else Item(one.what, one))
+
+    def _concerned(self, event: Event) -> list[Channel]:
+        """The channels that may have something to tell of an event."""
+        if event.what in TURNING:
+            self._hearing.clear()
+            return list(self._channels.values())
+        index = event.key[1]
+        found = self._hearing.get(index)
+        if found is None:
+            found = [one for one in self._channels.values() if one.has(index)]
+            self._hearing[index] = found
+        if not self._labels:
+            return found
+        return [*found, *(one for one in self._labels.get(label_in(event), ()) if one not in found)]
 
     def _clean(self) -> None:
         """Forget the channels that nobody reads any more."""

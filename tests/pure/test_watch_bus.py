@@ -23,11 +23,15 @@ from netalias.model.events import (
     address_key,
     apply,
 )
+from netalias.monitor.selection import Selection
 from netalias.system import feed as feed_module
 from netalias.system.feed import OTHERS, ROOTS
 from netalias.system.server import Server
 from netalias.system.slots import ADVANCE, EACH, SHARE
-from netalias.watch.bus import KINDS, Bus, request
+from netalias.views import json
+from netalias.views.events import Lines
+from netalias.watch import bus as bus_module
+from netalias.watch.bus import KINDS, Bus, Channel, present, request
 
 UP = 0x1
 
@@ -404,6 +408,70 @@ def test_a_device_by_its_name(bus: Bussed) -> None:
     assert [line for line in kinds_of(one)[2:] if line != "altname"] == [
         "arrival", "address", "departure", "arrival",
     ]  # fmt: skip
+
+
+NAMES = ("all", "all eth3", "all alt4", "all eth2:7", "all eth2_7", "all eth5:0", "all eth2")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_name_is_told_what_a_selection_picks(bus: Bussed, seed: int) -> None:
+    """Through renamed devices, aliases, and labels that come and go on any device."""
+    readers = {words: bus.subscribe(words) for words in NAMES}
+    bus.reads()
+    picked: dict[str, list[str]] = {words: [] for words in NAMES}
+    selections = {words: Selection(words.split()[1:], GROUP) for words in NAMES}
+    lines = Lines(bus.state, GROUP)
+    for words, one in selections.items():
+        for event in present(bus.state):
+            list(one.pick(event, bus.state))
+        readers[words].lines.clear()
+        readers[words]._whole = False  # addresses go with their device, when a name is lost
+
+    def change(key: tuple[object, ...], value: object) -> None:
+        for event in apply(bus.state, key, value):
+            bus.bus.hear(event)
+            for words, one in selections.items():
+                found = [lines.fields(what) for what in one.pick(event, bus.state)]
+                picked[words] += map(json.line, found)
+        bus.reads()  # lines tell of names that are there
+
+    bus.change = change  # type: ignore[method-assign]
+    drawn = random.Random(seed)
+
+    def turn() -> None:
+        for _ in range(4):
+            index = drawn.choice([one.index for one in bus.state.devices()])
+            label = f"eth{drawn.choice((2, 5))}:{drawn.choice((0, 7))}"
+            bus.address(index, drawn.randrange(3), gone=drawn.random() < 0.5, label=label)
+        link = drawn.randrange(2, 6)
+        if bus.state.device(20) is None:
+            bus.device(20, "eth2_7", group=GROUP, link=link, altnames=("eth2:7",), kind="macvlan")
+        else:
+            bus.change((LINK, 20), None)
+
+    storm(bus, 1200, seed, turn)
+    for words, one in readers.items():
+        assert [json.line(line) for line in one.lines] == picked[words], words
+    assert [words for words in NAMES if not picked[words]] == []
+
+
+def test_an_event_costs_those_who_are_told_of_it(
+    bus: Bussed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many names users ask for: the watcher heals with what is left of its time."""
+    for number in range(OTHERS):
+        bus.subscribe(f"all eth0:{number}")
+    bus.reads()
+    picks: list[Event] = []
+    monkeypatch.setattr(Channel, "pick", lambda one, event, names: picks.append(event) or ())
+    named: list[Device] = []
+    monkeypatch.setattr(bus_module, "names_of", lambda device, *_: named.append(device))
+    for number in range(5, 9):
+        bus.address(2, number, label=f"eth0:{number}")
+    bus.device(2, "eth0", flags=0)
+    assert len(picks) == 4
+    bus.device(7, "eth7")
+    assert len(named) == 1
 
 
 def test_two_hundred_readers_of_root(bus: Bussed) -> None:
