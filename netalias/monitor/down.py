@@ -78,7 +78,7 @@ class Down:
         for attempt in self._asked.dump(codec.RTM_GETLINK, codec.ifinfo() + skip):
             for message in attempt:
                 self._take(message)
-        if before and not self._up:
+        if before and before.isdisjoint(self._up):  # another one may have its name
             self._finish()
 
     def _take(self, message: Message) -> None:

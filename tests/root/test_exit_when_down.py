@@ -153,3 +153,18 @@ def test_lost_announcements(host: Command, monkeypatch: pytest.MonkeyPatch) -> N
         down.ready(0, 0, 0.0)
     assert came == [1]
     down.close()
+
+
+def test_lost_announcements_of_another_device(host: Command) -> None:
+    """What has the name now is not what had it: the device went away."""
+    came: list[int] = []
+    host.namespace.ip("link set br9 up")
+    with host.namespace:
+        down = Down("br9", lambda: came.append(1))
+        host.namespace.ip("link del br9")
+        host.namespace.ip("link add br9 type bridge")
+        host.namespace.ip("link set br9 up")
+        down._heard.drain()
+        down._list()
+    assert came == [1]
+    down.close()
