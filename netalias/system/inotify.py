@@ -45,6 +45,9 @@ CONTENT = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB
 HEADER = 16
 """Bytes of struct inotify_event before the name."""
 CHUNK = 65536
+CHUNKS = 8
+"""Chunks of one reading: as much as the kernel queues (fs.inotify.max_queued_events). Other users
+may make events in a folder that is followed, as in /tmp, as fast as they are read."""
 LINKS = 40
 """Symbolic links on a path at most: MAXSYMLINKS of linux/namei.h."""
 
@@ -101,9 +104,10 @@ class Followed:
         return [f"{path}: changes cannot be seen: {why}" for path, why in self._refused.items()]
 
     def read(self) -> bool:
-        """Whether one of the files may have changed since the last call."""
+        """Whether one of the files may have changed since the last call. What comes meanwhile may
+        stay for the next one."""
         changed = False
-        while True:
+        for _ in range(CHUNKS):
             try:
                 data = os.read(self._file, CHUNK)
             except BlockingIOError:
@@ -114,6 +118,7 @@ class Followed:
                 name = data[at + HEADER : at + HEADER + size].rstrip(b"\0")
                 changed = self._concerns(watch, mask, name) or changed
                 at += HEADER + size
+        return changed
 
     def _concerns(self, watch: int, mask: int, name: bytes) -> bool:
         if mask & IN_Q_OVERFLOW:

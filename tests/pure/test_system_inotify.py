@@ -313,6 +313,19 @@ def test_the_overflow_of_the_kernel(followed: Followed, monkeypatch: pytest.Monk
     assert followed.read()
 
 
+def test_events_without_end(
+    followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may change names in a folder that is followed faster than they are read: the loop goes
+    on all the same, and the rest is read next time."""
+    followed.follow([str(file)])
+    other = struct.pack("=iIII", 1, inotify.IN_CREATE, 0, 16) + b"other".ljust(16, b"\0")
+    reads = iter([other * 2000] * 1000)
+    monkeypatch.setattr(inotify.os, "read", lambda *_: next(reads))
+    assert not followed.read()
+    assert len(list(reads)) == 1000 - inotify.CHUNKS
+
+
 def test_what_may_not_be_watched_is_told(followed: Followed, file: Path) -> None:
     """A folder that may be gone through, but not be listed; and the file below it still is."""
     if os.geteuid() == 0:
