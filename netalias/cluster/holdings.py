@@ -277,18 +277,15 @@ class Holdings:
         self._change(owners, (), now, then)
 
     def _resume(self, now: float) -> None:
-        """Hold what is ours by its key and placed here, and free what is placed elsewhere."""
-        hold = []
-        for key in self._view.held_by(self._node):
-            if key in self.states or not self._rights.present(key):
-                continue
-            if self.placed.get(key, self._node) == self._node and key in self.placed:
-                hold.append(key)
-            else:
-                self.states[key] = State(LEFT, now)
-                self._next = now
+        """Hold what is ours by its key and placed here, and give up what is placed elsewhere: it
+        may stand here, by a former registration, though the answer that made it ours was lost."""
+        hold, leave = [], []
+        for key in sorted(self._view.held_by(self._node)):
+            if key not in self.states and self._rights.present(key):
+                (hold if self.placed.get(key) == self._node else leave).append(key)
+        self._release(leave, now)
         fit = [key for key in hold if self._fit(key, now)]
-        self._hold(sorted(fit), now)
+        self._hold(fit, now)
 
     def _take(self, now: float) -> None:
         """Take what is placed here, as far as it may be taken."""

@@ -398,6 +398,26 @@ def test_what_was_given_up_is_held_by_another_transaction_only() -> None:
     assert found.whole()
 
 
+def test_what_is_ours_by_an_answer_that_was_lost_is_removed_before_it_is_freed() -> None:
+    """An agent was killed, and another host came; the next agent makes the addresses its own, and
+    does not hear of it. Those that go to the other host still stand by the former registration."""
+    found = cluster("a", 4)
+    host = found.hosts["a"]
+    found.hosts["b"] = Host(found, "b")
+    found.hosts["b"].start()
+    host.begin_agent()
+    assert host.engine is not None
+    host.engine.there = 0.05
+    found.run(5.0, lambda: host.agent.holdings.count("asked") > 0)
+    assert len(host.kernel.ends) == 4
+    host.engine.mute = True
+    found.run(0.3)
+    host.engine.mute = False
+    found.run(20.0)  # the cluster checks that nobody takes what still stands
+    assert found.whole()
+    assert found.spread() == {"a": 2, "b": 2}
+
+
 def test_a_host_at_rest_asks_little() -> None:
     """At most one request in a second, with the usual lifetime."""
     found = cluster(ttl=10)
