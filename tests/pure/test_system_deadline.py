@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -87,3 +88,26 @@ def test_children_are_no_matter_of_who_ignores_their_end() -> None:
         assert aside(60.0, lambda: "done") == "done"
     finally:
         signal.signal(signal.SIGCHLD, former)
+
+
+@pytest.mark.parametrize("name", ["pipe2", "fork"])
+def test_a_machine_that_starts_no_process_has_failed_in_time(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs no descriptor either."""
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, name, fail)
+    with pytest.raises(StateError, match="cannot start a process"):
+        aside(60.0, lambda: "done")
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_nothing_is_done_by_a_process_that_no_alarm_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one of a PID namespace: the kernel drops such signals (sig_task_ignored)."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with pytest.raises(StateError, match="process 1"), Deadline(60.0):
+        raise AssertionError
