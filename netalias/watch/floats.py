@@ -7,6 +7,8 @@ Lifetimes are set without the lock of the namespace, since nothing may delay the
 
 from __future__ import annotations
 
+from _socket import inet_pton
+
 from netalias import errors
 from netalias.claim import OFF
 from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
@@ -17,7 +19,7 @@ from netalias.desired.floats import floats
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import mend, remove
 from netalias.kernel.netlink.monitor import TURN
-from netalias.model import IFA_F_DADFAILED, IFA_F_TENTATIVE
+from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE
 from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import DelAddress
@@ -96,7 +98,8 @@ class Floats:
         """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
         self._places: dict[Key, tuple[Float, bytes]] = {}
         self._making: dict[Key, float] = {}
-        self._leaving: dict[Key, None] = {}
+        self._leaving: dict[Key, bytes] = {}
+        """The packed forms of addresses that are to go, whether lines still tell of them or not."""
         self._asking: list[Key] = []
         self._prolonging = self._doubtful = False
         self._lost: set[Key] = set()
@@ -139,21 +142,27 @@ class Floats:
         found = self._standing(self._controller.observe())
         return [key for key, alias in found.items() if alias.lease and key not in self.ours]
 
-    def _present(self, observed: Observed) -> dict[Key, Alias]:
-        """The aliases that have an address of a pool, or one that is leaving, whatever the names of
-        their devices are by now."""
-        known = {packed: key for key, (_, packed) in self._places.items()} | self._addresses
-        found = {}
+    def _present(self, observed: Observed) -> dict[bytes, list[Alias]]:
+        """The aliases that have an address of a pool, or one that is leaving, by its packed form,
+        whatever the names of their devices are by now. One without an end that is in no pool any
+        more belongs to another line."""
+        former = {packed for _, packed in self._places.values()}
+        former.update(self._leaving.values())
+        found: dict[bytes, list[Alias]] = {}
         for alias in observed.aliases:
-            key = known.get(alias.address)
-            if key is not None and alias.ours and alias.entry is not None:
-                found[key] = alias
+            known = alias.address in self._addresses or (alias.lease and alias.address in former)
+            if known and alias.ours and alias.entry is not None:
+                found.setdefault(alias.address, []).append(alias)
         return found
 
     def _standing(self, observed: Observed) -> dict[Key, Alias]:
         """Those of them that stand where their lines say."""
+        known = {packed: key for key, (_, packed) in self._places.items()} | self._addresses
         found = {}
-        for key, alias in self._present(observed).items():
+        for alias in (one for aliases in self._present(observed).values() for one in aliases):
+            key = known.get(alias.address)
+            if key is None:
+                continue
             one = self._places.get(key) or self._find(key)
             names = (alias.main.name, *alias.main.altnames) if alias.main is not None else ()
             if (
@@ -174,7 +183,7 @@ class Floats:
         self.ours = {}
         self._making = {}
         self._asking = []
-        self._places = {key: one for key, one in self._places.items() if key in self._leaving}
+        self._places = {}
 
     def _gone(self, keys: Iterable[Key]) -> None:
         """Report addresses that are not there, and that no order so far makes any more."""
@@ -206,7 +215,7 @@ class Floats:
         for key in order.keys:
             found = self._find(key)
             if found is None:
-                self._gone([key])
+                self._release_unknown(key)
                 continue
             self._places[key] = found
             self._leaving.pop(key, None)
@@ -221,19 +230,17 @@ class Floats:
     def release(self, order: Release) -> None:
         """Addresses are to go."""
         for key in order.keys:
-            if key in self._places:
+            if key in self.ours:
                 self._drop(key)
-            else:
+            elif key not in self._leaving:
                 self._release_unknown(key)
 
     def _release_unknown(self, key: Key) -> None:
-        """One that was never ours may stand here from before."""
-        found = self._find(key)
-        if found is None:
+        """One that is not ours may stand here from before, by lines that are gone by now."""
+        try:
+            self._leaving[key] = inet_pton(AF_INET6 if ":" in key[1] else AF_INET, key[1])
+        except OSError:
             self._gone([key])
-        else:
-            self._places[key] = found
-            self._leaving[key] = None
 
     def check(self, order: Check) -> None:
         """Others are to be asked for addresses."""
@@ -243,7 +250,7 @@ class Floats:
         """It is not ours any more, and is to go."""
         self.ours.pop(key, None)
         self._making.pop(key, None)
-        self._leaving[key] = None
+        self._leaving[key] = self._places.pop(key)[1]
 
     def _drop_all(self, keys: Iterable[Key]) -> None:
         for key in [*keys]:
@@ -254,7 +261,6 @@ class Floats:
         keys = [*keys]
         for key in keys:
             self._leaving.pop(key, None)
-            self._places.pop(key, None)
         if keys:
             self._gone(keys)
 
@@ -317,14 +323,14 @@ class Floats:
         times = [max(self._busy, when) for when in self._making.values()]
         if self._leaving:
             times.append(self._busy)
-        if self.ours:
+        if self._pools:  # what is not ours any more may stand, and a suspension prolong it
             times.append(self._looked + LOOK)
         return max(0.0, min(times) - now) if times else None
 
     def tick(self, now: float) -> None:
         """Do what is due: first what must not stand any more."""
         self._looked = now
-        if self._suspension.passed(self._boottime(), self._clock()) and self.ours:
+        if self._suspension.passed(self._boottime(), self._clock()) and self._pools:
             self._give_up()
         if self._prolonging:
             self._prolonging = False
@@ -350,12 +356,14 @@ class Floats:
             raise
 
     def _give_up(self) -> None:
-        """Delete all addresses at once: while the machine was suspended their lifetimes stood
-        still. What is left of their devices goes later."""
+        """Delete all addresses at once, those that only run out too: while the machine was
+        suspended their lifetimes stood still. What is left of their devices goes later."""
         self._journal.warning("the machine was suspended: all addresses that float are given up")
         observed = self._controller.observe()
         steps = []
-        for alias in self._present(observed).values():
+        for alias in (one for aliases in self._present(observed).values() for one in aliases):
+            if not alias.lease:
+                continue
             assert alias.carrier is not None
             assert alias.entry is not None
             steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
@@ -381,10 +389,12 @@ class Floats:
         with self._engine.transaction():
             observed = self._engine.observe()
             there = self._present(observed)
-            aliases = [there[key] for key in keys if key in there]
+            wanted = dict.fromkeys(self._leaving[key] for key in keys)
+            aliases = [alias for packed in wanted for alias in there.get(packed, ())]
             outcome = remove(self._engine, observed, aliases) if aliases else None
         failed = {str(item.name) for item in outcome.failed} if outcome is not None else set()
-        self._lose(key for key in keys if key not in there or str(there[key].name) not in failed)
+        left = {one.address for one in aliases if str(one.name) in failed}
+        self._lose(key for key in keys if self._leaving[key] not in left)
         self._tell("given up", [one for one in aliases if str(one.name) not in failed])
         if outcome is not None and failed:
             self._busy = now + self._backoff.next()

@@ -358,6 +358,73 @@ def test_after_a_suspension_all_is_given_up_before_anything_else() -> None:
     assert host.there() == {}
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_after_a_suspension_what_only_runs_out_is_given_up_too(declared: bool) -> None:
+    """What is not ours any more, or stands from a former watcher, is prolonged by nobody, but by
+    the suspension."""
+    host = Host()
+    if declared:
+        host.take("10.0.0.100", left=30)
+        host.order(Forget())
+    else:
+        host.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label", lease=10)
+    host.watched.engine.create("eth0:105", "10.0.0.105/24", kind="label", lease=10)
+    host.act()
+    assert [*host.there()] == ["eth0:100", "eth0:105"]
+    due = host.floats.due(host.watched.now)
+    assert due is not None
+    assert due <= LOOK
+    host.apart += 40
+    host.floats.tick(host.watched.now)
+    assert [*host.there()] == ["eth0:105"]
+
+
+@pytest.mark.parametrize("message", [Take, Release])
+@pytest.mark.parametrize(
+    "later", ["", "float web eth0:101-104 10.0.0.101-104/24 kind label", LINE.replace("web", "www")]
+)
+def test_what_no_line_tells_of_any_more_is_removed_before_it_counts_as_gone(
+    message: type[Message], later: str
+) -> None:
+    """It stands from before, and the agent knows by the store that it is ours: the lines have
+    changed meanwhile. As long as it stands nobody else may have it."""
+    host = Host()
+    host.take("10.0.0.100", left=30)
+    host.order(Forget())
+    host.declare(later)
+    assert [*host.there()] == ["eth0:100"]
+    if message is Take:
+        told = host.take("10.0.0.100")
+    else:
+        told = host.order(Release([("web", "10.0.0.100")]))
+    assert told == ["gone web/10.0.0.100"]
+    assert host.there() == {}
+
+
+def test_an_alias_without_an_end_is_left_to_its_own_line() -> None:
+    """The address floats no more."""
+    host = Host()
+    host.declare("")
+    host.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label")
+    assert host.order(Release([("web", "10.0.0.100")])) == ["gone web/10.0.0.100"]
+    assert [*host.there()] == ["eth0:100"]
+
+
+def test_what_stands_twice_is_removed_twice_before_it_counts_as_gone() -> None:
+    """As after a line that was about another device."""
+    host = Host()
+    for name in ("eth0:100", "eth1:100"):
+        host.watched.engine.create(name, "10.0.0.100/24", kind="label", lease=10)
+    host.act()
+    assert host.order(Release([("web", "10.0.0.100")])) == ["gone web/10.0.0.100"]
+    assert host.there() == {}
+
+
+def test_a_name_that_is_no_address_is_gone() -> None:
+    """Nothing can stand by it."""
+    assert Host().order(Release([("web", "x")])) == ["gone web/x"]
+
+
 def test_what_stands_from_before_is_told_and_left_alone() -> None:
     """Until it is taken, or runs out."""
     host = Host()
@@ -399,6 +466,8 @@ def test_what_is_gone_is_told_with_the_number_of_orders() -> None:
     host.floats.reset()
     host.reports.clear()
     host.floats.order(Release([("db", "10.0.0.100")]))
+    assert host.reports == []
+    host.floats.tick(host.watched.now)
     assert host.reports == ["gone 1 db/10.0.0.100"]
 
 
