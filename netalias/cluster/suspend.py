@@ -18,7 +18,11 @@ class Suspension:
         self._apart = boottime - monotonic
 
     def passed(self, boottime: float, monotonic: float) -> float:
-        """Seconds for which the machine has been suspended since the last call; 0 for none."""
-        apart = boottime - monotonic
-        passed, self._apart = apart - self._apart, apart
-        return passed if passed > MARGIN else 0.0
+        """Seconds for which the machine has been suspended since they were told last; 0 for none.
+        Short times add up. A process that stood still between its readings looks like the reverse,
+        which is none."""
+        passed = boottime - monotonic - self._apart
+        if passed <= MARGIN:
+            return 0.0
+        self._apart += passed
+        return passed

@@ -54,8 +54,22 @@ def test_a_suspension_is_seen_once() -> None:
     seen = Suspension(1000.0, 900.0)
     assert seen.passed(1010.0, 910.0) == 0.0
     assert seen.passed(1010.1, 910.0) == 0.0
-    assert round(seen.passed(1080.1, 920.0), 6) == 60.0
+    assert round(seen.passed(1080.1, 920.0), 6) == 60.1
     assert seen.passed(1081.1, 921.0) == 0.0
+
+
+def test_many_short_suspensions_are_a_long_one() -> None:
+    """Lifetimes stand still in each of them."""
+    seen = Suspension(1000.0, 900.0)
+    found = [seen.passed(1000.3 + 0.3 * at, 900.1 + 0.1 * at) for at in range(40)]
+    assert 7.5 < sum(found) <= 8.0
+
+
+def test_a_stop_between_two_clocks_is_no_suspension() -> None:
+    """The first was read before it, the second after it; the next readings are right again."""
+    seen = Suspension(1000.0, 900.0)
+    assert seen.passed(1000.0, 905.0) == 0.0
+    assert seen.passed(1006.0, 906.0) == 0.0
 
 
 STOPPED = """
