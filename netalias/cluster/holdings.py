@@ -279,12 +279,13 @@ class Holdings:
     def _resume(self, now: float) -> None:
         """Hold what is ours by its key and placed here, and give up what is placed elsewhere: it
         may stand here, by a former registration, though the answer that made it ours was lost."""
-        hold, leave = [], []
-        for key in sorted(self._view.held_by(self._node)):
-            if key not in self.states and self._rights.present(key):
-                (hold if self.placed.get(key) == self._node else leave).append(key)
-        self._release(leave, now)
-        fit = [key for key in hold if self._fit(key, now)]
+        mine = [
+            key
+            for key in sorted(self._view.held_by(self._node))
+            if key not in self.states and self._rights.present(key)
+        ]
+        self._release([key for key in mine if self.placed.get(key) != self._node], now)
+        fit = [key for key in mine if self.placed.get(key) == self._node and self._fit(key, now)]
         self._hold(fit, now)
 
     def _take(self, now: float) -> None:
