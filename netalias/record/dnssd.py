@@ -10,6 +10,7 @@ the device.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from os import uname
 
 from zeroconf import Error, IPVersion, ServiceInfo, Zeroconf
@@ -66,7 +67,8 @@ class Announced:
             if record is not None and place:
                 self._announce(record, place)
         except (Error, OSError, RuntimeError) as error:
-            self._close()
+            with suppress(Error, OSError, RuntimeError):  # of a network that is too busy, as before
+                self._close()
             name = "" if record is None else f"{record.name}: "
             raise errors.StateError(f"{name}DNS-SD: {str(error) or type(error).__name__}") from None
 

@@ -113,7 +113,7 @@ class Records:
         self._former = [*former]
         self._unseen: list[str] = []
         self._wake: float | None = None
-        self._rested = 0.0
+        self._rested = self._looked = 0.0
 
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines; tick() is due. What a line made that is there no more is withdrawn.
@@ -214,17 +214,23 @@ class Records:
                     one.index = 0  # its media may be others
 
     def wanted(self, now: float) -> dict[int, int]:
-        """The socket of media, and the files that are followed."""
-        return {one.fileno(): POLLIN for one in (self._media, self._followed) if one is not None}
+        """The socket of media, and the files that are followed, but for a while after each look:
+        others can write to the file of clients, and to its folder, as fast as they like."""
+        followed = self._followed if now >= self._looked else None
+        return {one.fileno(): POLLIN for one in (self._media, followed) if one is not None}
 
     def ready(self, fileno: int, events: int, now: float) -> None:
         """Take note of media, and of files that others have changed. Raises WireError,
         KernelError."""
         if self._media is not None and fileno == self._media.fileno():
             self._read_media()
-        elif self._followed is not None and self._followed.read():
-            self._follow(self._followed)
-            self._soon()
+        elif self._followed is not None:
+            begun = self._clock()
+            if self._followed.read():
+                self._follow(self._followed)
+                self._soon()
+            ended = self._clock()
+            self._looked = ended + max(SOON, REST * (ended - begun))
 
     def _read_media(self) -> None:
         assert self._media is not None
@@ -243,7 +249,10 @@ class Records:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
-        return None if self._wake is None else max(0.0, self._wake - now)
+        times = [] if self._wake is None else [self._wake]
+        if now < self._looked:
+            times.append(self._looked)
+        return max(0.0, min(times) - now) if times else None
 
     def tick(self, now: float) -> None:
         """Let every output have the present record. Raises WireError, KernelError."""

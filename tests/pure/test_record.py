@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from errno import EMFILE
 from io import StringIO
 from pathlib import Path
+from select import POLLIN
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -311,7 +312,7 @@ class Host:
             self.records.ready(fileno, 1, self.now)
         due = self.records.due(self.now)
         if due is not None and due <= SOON:
-            self.now += due
+            self.now += due + 1e-6  # as poll(2), which rounds up
             self.records.tick(self.now)
 
     def there(self) -> dict[str, Any]:
@@ -386,6 +387,7 @@ def test_the_file_is_replaced_only_when_something_in_it_changes(host: Host) -> N
 def test_a_storm_leaves_time_to_others(host: Host) -> None:
     """Changes are collected, and after the work it is rested for several times as long."""
     host.declare(f"record tap0 file {host.file}")
+    host.now += 1
     for number in range(1, 4):
         host.kernel.add_address("tap0", f"10.8.{number}.1/24")
         host.hear()
@@ -453,6 +455,28 @@ def test_clients_come_from_a_file(host: Host) -> None:
     assert host.there()["availability"] == 255
     host.act()
     assert host.said() == [f"record tap0: {host.clients}: Is a directory"]
+
+
+def test_a_storm_of_writing_leaves_time_to_others(host: Host) -> None:
+    """Whoever writes the file of clients without end is looked at now and then, and what is there
+    then is told."""
+    host.declare(f"record tap0 file {host.file} clients {host.clients}")
+    looks = 0
+    for number in range(200):
+        host.clients.write_text(f"{number}\n")
+        for fileno in host.records.wanted(host.now):
+            looks += fileno != host.media.fileno()
+            host.records.ready(fileno, POLLIN, host.now)
+        due = host.records.due(host.now)
+        assert due is not None
+        host.now += SOON / 20
+        if due <= SOON / 20:
+            host.now += due
+            host.records.tick(host.now)
+    assert 9 <= looks <= 12
+    host.now += SOON
+    host.act()
+    assert host.there()["clients"] == 199
 
 
 def test_what_others_do_to_the_file_is_put_right(host: Host) -> None:

@@ -11,7 +11,7 @@ from construct import ConstructError  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_record import FOUR, LOCAL, SIX, known
-from zeroconf import NonUniqueNameException
+from zeroconf import EventLoopBlocked, NonUniqueNameException
 
 from netalias.errors import StateError
 from netalias.model import ARPHRD_ETHER, IFF_NOARP, IFF_UP
@@ -206,7 +206,7 @@ class Library:
 
     def __init__(self) -> None:
         self.done: list[tuple[str, str]] = []
-        self.fails = False
+        self.fails = self.stuck = False
 
     def register_service(self, info: Any, allow_name_change: bool = False) -> None:
         self.done.append(("register", info.name))
@@ -219,6 +219,8 @@ class Library:
 
     def close(self) -> None:
         self.done.append(("close", ""))
+        if self.stuck:
+            raise EventLoopBlocked
 
     def since(self) -> list[tuple[str, str]]:
         """What was done since the last call."""
@@ -254,7 +256,11 @@ def test_a_service_that_cannot_be_announced() -> None:
     with pytest.raises(StateError, match="tap0: DNS-SD: NonUniqueNameException"):
         output.put(known(FOUR))
     assert library.since() == [("register", NAME), ("close", "")]
-    library.fails = False
+    library.stuck = True  # the thread of the library has too much to do
+    with pytest.raises(StateError, match="tap0: DNS-SD: NonUniqueNameException"):
+        output.put(known(FOUR))
+    assert library.since() == [("register", NAME), ("close", "")]
+    library.fails = library.stuck = False
     output.put(known(FOUR))
     assert library.since() == [("register", NAME)]
 
