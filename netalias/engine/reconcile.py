@@ -10,6 +10,7 @@ from netalias import errors
 from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
+from netalias.engine.floating import addresses, count
 from netalias.engine.probing import Probes
 from netalias.engine.settled import observe
 from netalias.model import AF_INET6, names
@@ -176,6 +177,7 @@ def look(
     )
     if settled:
         diff.settle(settled)
+    count(diff, declared)
     left = left_behind(engine.kernel, declared, observed, diff.items, routes)
     left += _leftovers(engine, observed, diff.items)
     diff.items += [one for one in left if rules.only in ("", one.name.main)]
@@ -360,16 +362,17 @@ def check_rails(diff: Diff, rules: Rules) -> None:
         )
 
 
-def check_reload(before: int, after: int, rules: Rules) -> None:
-    """check_rails() for files that are read again, and declare *after* aliases, not *before*."""
-    gone = before - after
-    if rules.allow_empty or gone <= 0:
+def check_reload(before: Declarations, after: Declarations, rules: Rules) -> None:
+    """check_rails() for files that are read again. What floats from now on is no loss."""
+    if rules.allow_empty:
         return
-    if not after:
+    had, floating = len(before), addresses(after)
+    gone = had - len(after) - floating
+    if (had or addresses(before)) and not len(after) and not floating:
         raise errors.StateError("nothing is declared any more", "--allow-empty, if that is meant")
-    if before >= SHRINK_LEAST and gone * 2 > before and not rules.allow_shrink:
+    if had >= SHRINK_LEAST and gone * 2 > had and not rules.allow_shrink:
         raise errors.StateError(
-            f"{gone} of {counted(before, 'alias')} are declared no more",
+            f"{gone} of {counted(had, 'alias')} are declared no more",
             "--allow-shrink, if that is meant",
         )
 

@@ -138,7 +138,7 @@ class Controller:
         """Replace the declarations, a configuration with this digest.
 
         The next act() removes the aliases that are not among them, as a reconciliation does; none
-        if there are no declarations, unless allow_empty says so.
+        if neither aliases nor addresses that float are declared, unless allow_empty says so.
         """
         wished = Index(declared, self.wished.on_down)
         self._digest = digest
@@ -150,7 +150,8 @@ class Controller:
         affected.dirty.clear()
         affected.whole = True
         affected.risen |= wished.mains
-        self._fresh = bool(declared.blocks) or self._rules.allow_empty
+        floating = any(one.keyword == "float" for one in declared.tasks)
+        self._fresh = bool(declared.blocks) or floating or self._rules.allow_empty
 
     def start(self) -> None:
         """Have the aliases of main devices that are down at the beginning go."""

@@ -408,7 +408,7 @@ class Watcher:
             digest = configuration(found)
             if forced or digest != self._digest:
                 declared = self._files.parsed(found)
-                check_reload(len(self._declared), len(declared), self._rails)
+                check_reload(self._declared, declared, self._rails)
                 self.controller.load(declared, digest)
                 self._load_tasks(declared)
                 self._declared, self._digest = declared, digest

@@ -8,9 +8,10 @@ import pytest
 from test_cli_memory import Command
 from test_desired_declarations import parse
 
+from netalias import errors
 from netalias.engine import Engine, Setup
 from netalias.engine.lent import Lent, settled
-from netalias.engine.reconcile import Rules, check_rails, look
+from netalias.engine.reconcile import Rules, check_rails, check_reload, look
 from netalias.kernel.memory import Memory
 from netalias.runtime import tasks
 from netalias.runtime.private import PrivateDirectory
@@ -109,3 +110,53 @@ def test_a_move_leaves_what_floats_as_it_is(
     out, _ = command.run(["move", "eth0", str(file), "--kind", "macvlan", "--dry-run"], 0)
     assert "eth0:1 " in out
     assert "eth0:100 " not in out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LINE, ""),
+        ("float web eth0:200-211 10.0.0.100-111/24", ""),
+        ("float web eth0:200-211 10.0.1.100-111/24", "12 of 12 aliases would be removed"),
+        ("pool web 10.0.0.100-111", "nothing is declared, and 12 aliases would be removed"),
+    ],
+)
+def test_the_same_addresses_may_float_from_now_on(text: str, message: str) -> None:
+    """They are declared as they were before, and a line about them is no empty file; what stood
+    here for ever goes, since another host may get the address."""
+    kernel = Memory()
+    kernel.add_device("eth0", up=True)
+    engine = Engine(Setup(kernel, runtime=PrivateDirectory("")))
+    count = 2 if text is LINE else 12
+    for slot in range(count):
+        engine.create(f"eth0:{100 + slot}", f"10.0.0.{100 + slot}/24")
+    diff = look(engine, parse(text), Rules())
+    assert diff.removed == (count if message else 0)
+    assert sum(item.sign == "-" and not item.sysctl_change for item in diff.items) == count
+    if not message:
+        check_rails(diff, Rules())
+        return
+    with pytest.raises(errors.StateError, match=message):
+        check_rails(diff, Rules())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("eth0:100-111 10.0.0.100-111/24", "float web eth0:100-111 10.0.0.100-111/24", ""),
+        (LINE, "eth0:100 10.0.0.100/24", ""),
+        ("float web eth0:100-111 10.0.0.100-111/24", LINE, ""),
+        ("eth0:100-111 10.0.0.100-111/24", LINE, "10 of 12 aliases are declared no more"),
+        (LINE, "", "nothing is declared any more"),
+        (LINE, "cluster etcd http://a", "nothing is declared any more"),
+    ],
+)
+def test_a_watcher_reads_lines_that_float(before: str, after: str, message: str) -> None:
+    """Addresses that float from now on are not gone, and a file that has become empty is no order
+    to give them up."""
+    if not message:
+        check_reload(parse(before), parse(after), Rules())
+        return
+    with pytest.raises(errors.StateError, match=message):
+        check_reload(parse(before), parse(after), Rules())
+    check_reload(parse(before), parse(after), Rules(allow_empty=True))
