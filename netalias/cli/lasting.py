@@ -17,6 +17,7 @@ from netalias.desired.index import Index
 from netalias.disclosure import withheld
 from netalias.engine.batch import parse_command
 from netalias.engine.checkpoint import pending
+from netalias.engine.floating import pools
 from netalias.engine.reconcile import Rules, look
 from netalias.model.names import AliasName
 from netalias.plan.diff import REMOVED
@@ -24,7 +25,7 @@ from netalias.runtime import instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netalias.cli import Options
     from netalias.desired import Wish
@@ -98,6 +99,9 @@ def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
             for name in mine
             if name.slot == one.wish.name.slot
         }
+    floats = "" if deleted else _floating(declared, wishes)
+    if floats:
+        return floats
     found_by = {item.name: item.sign for item in items if item.sysctl_change is None}
     index = Index(declared)
     lost = [name for name in sorted(mine) if name in found_by]
@@ -119,6 +123,18 @@ def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
             f"no file declares {some}: {keeper.title} will remove {them} (--save declares {them})"
         )
     return f"the files declare {some} otherwise: {keeper.title} will undo this (--save)"
+
+
+def _floating(declared: declarations.Declarations, wishes: Mapping[AliasName, Wish]) -> str:
+    """The line about the first of *wishes* with an address that floats; empty without one."""
+    for pool in pools(declared):
+        for name, wish in sorted(wishes.items()):
+            if wish.address and wish.address in pool.places:
+                return (
+                    f"{name}: {pool.spelled(wish.address)} belongs to {pool.title} ({pool.place}):"
+                    f" another host may have it, and both would answer (netalias {name}-)"
+                )
+    return ""
 
 
 def _contradicts(wish: Wish, declared: Wish) -> bool:

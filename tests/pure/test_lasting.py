@@ -131,6 +131,21 @@ def test_a_watcher_may_have_been_quicker(host: Host, monkeypatch: pytest.MonkeyP
         assert host.sentence(text) == "", text
 
 
+@pytest.mark.parametrize("alias", ["eth0:100", "eth0:5"])
+def test_another_host_may_have_it(host: Host, alias: str) -> None:
+    """An address that floats, under its own name or another one; that another program removes it
+    some time is less than that two hosts answer until then."""
+    host.cron(JOB)
+    host.declared.write_text("float web eth0:100-101 10.0.0.100-101/24\n")
+    host.run(f"{alias} 10.0.0.100/24")
+    assert host.sentence(f"{alias} 10.0.0.100/24") == (
+        f"{alias}: 10.0.0.100 belongs to float web ({host.declared}:1): another host may have it,"
+        f" and both would answer (netalias {alias}-)"
+    )
+    assert "belongs" not in host.sentence(f"{alias}-")
+    assert "belongs" not in host.sentence("eth0:6 10.0.0.6")
+
+
 def test_a_timer_takes_it_away(host: Host) -> None:
     """That of contrib, if it is enabled; it is not one for other namespaces."""
     link = host.root / "etc/systemd/system/timers.target.wants/netalias.timer"
