@@ -17,12 +17,13 @@ lost its key comes back as another registration, and the proofs of the former ar
 from __future__ import annotations
 
 import json
+from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from netalias.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from netalias.cluster.orders import Key
@@ -63,14 +64,14 @@ class Keys:
 
     def split(self, key: str) -> list[str]:
         """The parts of a key below the prefix: its kind, and one or two names. Empty for a key that
-        is none of a cluster."""
+        is none of a cluster: names go into lines that others read, and anybody may have written
+        it."""
         kind, *names = key.removeprefix(self.all).split("/")
-        fine = key.startswith(self.all) and len(names) == _NAMES.get(kind) and all(names)
+        kinds = _NAMES.get(kind, ())
+        if not key.startswith(self.all) or len(names) != len(kinds) or not names:
+            return []
+        fine = all(fits(name) for fits, name in zip(kinds, names, strict=True))
         return [kind, *names] if fine else []
-
-
-_NAMES = {HOSTS: 1, OWNERS: 2, DRAINS: 1, PINS: 2}
-"""Kind of key: the number of names after it."""
 
 
 class Spread(Value):
@@ -184,6 +185,22 @@ def is_name(text: object) -> bool:
     return text.isascii() and text.translate(_NO_SIGNS).isalnum()
 
 
+def _is_address(text: str) -> bool:
+    """Whether it is the usual text of an address."""
+    family = AF_INET6 if ":" in text else AF_INET
+    try:
+        return inet_ntop(family, inet_pton(family, text)) == text
+    except (OSError, ValueError):
+        return False
+
+
+_NAMES: dict[str, tuple[Callable[[str], bool], ...]] = {
+    HOSTS: (is_name,),
+    OWNERS: (is_name, _is_address),
+    DRAINS: (is_name,),
+    PINS: (is_name, _is_address),
+}
+"""Kind of key: what the names after it have to be."""
 _NO_SIGNS = dict.fromkeys(map(ord, SIGNS))
 
 

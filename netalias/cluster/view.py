@@ -143,7 +143,7 @@ class View:
         if kind == records.HOSTS:
             host = records.read_host(entry.value)
             self.hosts[names[0]] = SeenHost(host, entry.created, entry.modified, entry.lease)
-            readable = host is not None and records.is_name(names[0])
+            readable = host is not None
         elif kind == records.OWNERS:
             owner = records.read_owner(entry.value)
             self._own((names[0], names[1]), SeenOwner(owner, entry.modified))

@@ -418,6 +418,19 @@ def test_what_is_ours_by_an_answer_that_was_lost_is_removed_before_it_is_freed()
     assert found.spread() == {"a": 2, "b": 2}
 
 
+@pytest.mark.parametrize("name", ["10.0.0.1\nrelease web/10.0.0.2", "10.0.0.1 web/10.0.0.3", "x"])
+def test_a_key_that_is_no_address_gives_no_orders(name: str) -> None:
+    """It says that this host holds something: its name would be words of the order to remove it."""
+    found = cluster("a", 4)
+    host = found.hosts["a"]
+    owner = Owner("a", host.agent.membership.created, ttl=5, held=True)
+    host.ordered.clear()
+    put(found, Put(f"{KEYS.all}owners/web/{name}", owner.value()))
+    found.run(5.0)
+    assert found.whole()
+    assert not [one for one in host.ordered if isinstance(one, (Release, Take))]
+
+
 def test_a_host_at_rest_asks_little() -> None:
     """At most one request in a second, with the usual lifetime."""
     found = cluster(ttl=10)

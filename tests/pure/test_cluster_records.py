@@ -30,6 +30,14 @@ def test_keys() -> None:
         "/netalias/v1/hosts/",
         "/netalias/v1/owners/web",
         "/netalias/v1/hosts/a/b",
+        "/netalias/v1/hosts/a b",
+        "/netalias/v1/drains/a\n",
+        "/netalias/v1/owners/we b/10.0.0.1",
+        "/netalias/v1/owners/web/10.0.0.1\ntake 1e300 web",
+        "/netalias/v1/owners/web/10.0.0.01",
+        "/netalias/v1/owners/web/10.0.0.1\0",
+        "/netalias/v1/pins/web/2001:DB8::1",
+        "/netalias/v1/pins/web/\udcff",
     ):
         assert KEYS.split(key) == []
 
