@@ -310,8 +310,8 @@ def recognise_one(
         alias.entry = entry
         alias.family, alias.address = entry.family, entry.local
         alias.prefixlen = entry.prefixlen
-        if entry.valid != FOREVER:
-            alias.lease = lease or entry.lease
+        if entry.valid != FOREVER:  # what floats is prolonged beyond its first lease
+            alias.lease = lease if entry.valid <= lease else entry.lease
         return alias
     alias.lease = lease
     if recorded:

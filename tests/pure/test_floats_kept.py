@@ -160,3 +160,18 @@ def test_a_watcher_reads_lines_that_float(before: str, after: str, message: str)
     with pytest.raises(errors.StateError, match=message):
         check_reload(parse(before), parse(after), Rules())
     check_reload(parse(before), parse(after), Rules(allow_empty=True))
+
+
+def test_a_lease_is_what_the_kernel_was_told_last() -> None:
+    """An alias that floats begins with what is left of a proof, and is prolonged beyond it."""
+    engine = host()
+    alias = engine.observe().aliases[0]
+    assert (str(alias.name), alias.lease) == ("eth0:100", 10)
+    assert alias.carrier is not None
+    assert alias.entry is not None
+    kernel = engine.kernel
+    assert isinstance(kernel, Memory)
+    kernel.remove_address(alias.carrier.name, alias.entry)
+    kernel.add_address(alias.carrier.name, alias.entry.lasting(25))
+    found = engine.observe().aliases[0]
+    assert (found.name, found.lease // 2) == (alias.name, 12)
