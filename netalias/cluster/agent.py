@@ -23,7 +23,7 @@ from netalias.cluster.holdings import Holdings
 from netalias.cluster.membership import Membership
 from netalias.cluster.outbox import Outbox
 from netalias.cluster.placement import place
-from netalias.cluster.records import Keys
+from netalias.cluster.records import Keys, fitting
 from netalias.cluster.store import Compacted, Done, Events, Follow, Read, Snapshot
 from netalias.cluster.view import View
 
@@ -83,7 +83,11 @@ class Agent:
 
     def declare(self, pools: Mapping[str, Spread], now: float) -> None:
         """Serve these pools from now on; those that this host cannot serve now are left out."""
-        self.membership.pools = self.holdings.pools = dict(pools)
+        known = fitting(pools)
+        if len(known) < len(pools):
+            text = f"too many pools for the key of a host: {len(pools) - len(known)} of"
+            self.outbox.note(f"{text} {len(pools)} are not served here", error=True)
+        self.membership.pools = self.holdings.pools = known
         self.tick(now)
 
     def hear(self, report: Message, now: float) -> None:

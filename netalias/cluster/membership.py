@@ -110,6 +110,7 @@ class Membership:
         self._renewing: Asked | None = None
         self._next_proof = self._next_renewal = self._retry = LONG_AGO
         self._put = 0
+        self._told: Host | None = None
 
     @property
     def until(self) -> float:
@@ -197,15 +198,22 @@ class Membership:
         elif self._unpublished():
             assert seen is not None
             same = Condition(self._key, MODIFIED, seen.modified)
-            put = Put(self._key, self._record().value(), self._lease)
-            self._asking = self._ask(Change([self.condition, same], [put]), now, self._published)
+            record = self._record()
+            put = Put(self._key, record.value(), self._lease)
+
+            def then(asked: Asked, result: Result, now: float) -> None:
+                self._published(asked, result, now, record)
+
+            self._asking = self._ask(Change([self.condition, same], [put]), now, then)
 
     def _unpublished(self) -> bool:
         """Whether the key is known to tell something else than it should."""
         seen = self._view.hosts.get(self._settings.node)
         if seen is None or seen.created != self.created or seen.modified < self._put:
             return False
-        return seen.host != self._record()
+        # What was put stands there, however it reads: it would be put again and again.
+        found = self._told if seen.modified == self._put else seen.host
+        return found != self._record()
 
     def _record(self) -> Host:
         one = self._settings
@@ -260,14 +268,14 @@ class Membership:
         if not self._failed(result, now) and isinstance(result, Done) and result.done:
             self.proven(asked)
 
-    def _published(self, asked: Asked, result: Result, now: float) -> None:
+    def _published(self, asked: Asked, result: Result, now: float, record: Host) -> None:
         """The key tells something else now. It may not be ours any more if it does not: a proof
         decides. A request that was given up, and arrives late, changes nothing."""
         self._asking = None
         if self._failed(result, now) or not isinstance(result, Done):
             return
         if result.done:
-            self._put = result.revision
+            self._put, self._told = result.revision, record
             self.proven(asked)
         else:
             self.prove()

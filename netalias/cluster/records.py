@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 VERSION = "v1"
 HOSTS, OWNERS, DRAINS, PINS = "hosts", "owners", "drains", "pins"
 VALUE_MAX = 1 << 16
+REST_MAX = 1024
+"""Bytes of the value of a host without its pools, at most."""
 NAME_MAX = 64
 SIGNS = "._-"
 SPANS_MAX = 10_000
@@ -112,10 +114,7 @@ class Host(Value):
             "instance": self.instance,
             "weight": self.weight,
             "release": self.release,
-            "pools": {
-                name: {"spans": one.spans, "prefers": one.prefers, "hold_down": one.hold_down}
-                for name, one in self.pools.items()
-            },
+            "pools": {name: _pool_fields(one) for name, one in self.pools.items()},
         }
         return _value(fields)
 
@@ -140,6 +139,18 @@ class Owner(Value):
         """Its value in the store."""
         fields = {"node": self.node, "registration": self.registration, "held": self.held}
         return _value(fields | {"ttl": self.ttl, "since": self.since})
+
+
+def fitting(pools: Mapping[str, Spread]) -> dict[str, Spread]:
+    """Those pools, by name, for which the value of a host has room."""
+    room = VALUE_MAX - REST_MAX
+    found = {}
+    for name in sorted(pools):
+        room -= len(_value({name: _pool_fields(pools[name])}))
+        if room < 0:
+            break
+        found[name] = pools[name]
+    return found
 
 
 def node_value(node: str) -> bytes:
@@ -202,6 +213,10 @@ _NAMES: dict[str, tuple[Callable[[str], bool], ...]] = {
 }
 """Kind of key: what the names after it have to be."""
 _NO_SIGNS = dict.fromkeys(map(ord, SIGNS))
+
+
+def _pool_fields(one: Spread) -> dict[str, object]:
+    return {"spans": one.spans, "prefers": one.prefers, "hold_down": one.hold_down}
 
 
 def _spread(fields: Any) -> Spread | None:

@@ -431,6 +431,32 @@ def test_a_key_that_is_no_address_gives_no_orders(name: str) -> None:
     assert not [one for one in host.ordered if isinstance(one, (Release, Take))]
 
 
+def test_more_pools_than_a_key_has_room_for() -> None:
+    """Those that fit are served, and the others are told of; nothing is put again and again."""
+    found = Cluster("ab", {f"p{number:04}": spread(1, 1) for number in range(1200)})
+    found.hosts["b"].pools = {"p0000": spread(1, 1)}
+    found.start()
+    found.run(10.0)
+    host = found.hosts["a"]
+    assert host.engine is not None
+    assert host.engine.sent < 100
+    served = len(host.agent.membership.pools)
+    assert 500 < served == sum(found.spread().values()) < 1200
+    assert f"{1200 - served} of 1200 are not served here" in " ".join(host.notes)
+
+
+def test_a_key_that_reads_otherwise_than_it_was_put_is_put_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Readers of another release may understand less of it."""
+    found = cluster("a", 2)
+    monkeypatch.setattr("netalias.cluster.records.read_host", lambda _: None)
+    before = found.store.revision
+    found.hosts["a"].declare({"web": spread(1, 3)})
+    found.run(5.0)
+    assert found.store.revision <= before + 2
+
+
 def test_a_host_at_rest_asks_little() -> None:
     """At most one request in a second, with the usual lifetime."""
     found = cluster(ttl=10)
