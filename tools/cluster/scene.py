@@ -12,7 +12,7 @@ from judge import Verdict
 from members import Members
 from segment import Host, Observed, Segment
 
-LONGEST = 90.0
+LONGEST = 240.0
 """Seconds to wait for what shall come true, before the fault is given up."""
 LOOK = 0.1
 """Seconds between two looks at the kernels."""
