@@ -39,6 +39,25 @@ def addresses(spread: Spread) -> frozenset[str]:
     return frozenset(found)
 
 
+HOST_MAX = 100_000
+"""Addresses of all pools of a host at most: further pools, by name, count for nothing there."""
+
+
+def _count(spread: Spread) -> int:
+    """The number of addresses of a pool; some other one if they cannot be read."""
+    return sum(abs(last - first) + 1 for first, last in map(_ends, spread.spans))
+
+
+def _ends(span: tuple[str, str]) -> tuple[int, int]:
+    """The first and the last address of a span as numbers; twice the same for what is none."""
+    family = AF_INET6 if ":" in span[0] else AF_INET
+    try:
+        first, last = (int.from_bytes(inet_pton(family, one), "big") for one in span)
+    except OSError:
+        return 0, 0
+    return first, last
+
+
 class Declared:
     """``pools`` and ``hosts`` for placement.place(), and the ``differing`` pools by name, each with
     the hosts whose lines are not as those of the first one."""
@@ -58,13 +77,18 @@ class Declared:
             host = view.hosts[node].host
             if host is None:
                 continue
-            pools = {name: self._set(spread) for name, spread in host.pools.items()}
+            pools, room = {}, HOST_MAX
+            for name, spread in sorted(host.pools.items()):
+                room -= _count(spread)
+                if room < 0:
+                    break
+                pools[name] = self._set(spread)
+                declared.setdefault(name, {})[node] = spread
             draining = node in view.drains
             self.hosts.append(Host(node, host.weight, draining=draining, pools=pools))
-            for name, spread in host.pools.items():
-                declared.setdefault(name, {})[node] = spread
         self.pools = [self._pool(name, declared[name]) for name in sorted(declared)]
         self._made = {one.name: self._made[one.name] for one in self.pools}
+        self.differing = {name: found for name, found in self.differing.items() if name in declared}
         spreads = {spread for found in declared.values() for spread in found.values()}
         self._sets = {one: found for one, found in self._sets.items() if one in spreads}
 

@@ -7,9 +7,10 @@ import random
 import pytest
 from clustered import Cluster, Host, spread
 
-from netalias.cluster import fence
+from netalias.cluster import declared as declared_pools
+from netalias.cluster import fence, records
 from netalias.cluster.orders import Check, Gone, Release, Take
-from netalias.cluster.records import Keys, Owner, node_value
+from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
 
 KEYS = Keys("/netalias")
@@ -465,3 +466,29 @@ def test_a_host_at_rest_asks_little() -> None:
     for name, host in found.hosts.items():
         assert host.engine is not None
         assert host.engine.sent - before[name] <= 300
+
+
+def test_what_one_host_may_cost_the_others() -> None:
+    """Its key may tell of millions of addresses, in a few bytes each."""
+    found = cluster("ab", 4)
+    spreads = {f"p{one:03}": Spread((("10.0.0.0", "10.0.78.31"),)) for one in range(700)}
+    value = records.Host("x", 100, spreads).value()
+    assert len(value) <= records.VALUE_MAX
+    put(found, Put(KEYS.host("x"), value))
+    found.run(0.1)
+    declared = found.hosts["a"].agent.declared
+    assert sum(len(one.addresses) for one in declared.pools) <= declared_pools.HOST_MAX + 4
+    assert "web" in [one.name for one in declared.pools]
+
+
+def test_a_pool_that_is_gone_is_no_longer_declared_differently() -> None:
+    """Another one with its name may be, and is told of then."""
+    found = cluster("ab", 4)
+    found.hosts["b"].declare({"web": spread(1, 6)})
+    found.run(1.0)
+    declared = found.hosts["a"].agent.declared
+    assert [*declared.differing] == ["web"]
+    for host in found.hosts.values():
+        host.declare({"db": spread(1, 4)})
+    found.run(1.0)
+    assert not declared.differing
