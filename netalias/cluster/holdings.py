@@ -6,10 +6,10 @@ An address is ours while its key in the store names the present registration. Th
 
     CHECKING > CLEAR > ASKED > HELD > LEAVING > LEFT > (nothing)
 
-CHECKING asks the segment; CLEAR has been free there; ASKED waits for the answer of the store; HELD
-may stand in the kernel until the fence; LEAVING was ordered to go; LEFT has gone from the kernel
-and is to be freed in the store. An address that was LEFT is not held again before a new
-transaction has changed its key: the one that frees it may be on its way for long.
+CHECKING asks the segment; CLEAR has been free there, FOREIGN has not; ASKED waits for the answer of
+the store; HELD may stand in the kernel until the fence; LEAVING was ordered to go; LEFT has gone
+from the kernel and is to be freed in the store. An address that was LEFT is not held again before a
+new transaction has changed its key: the one that frees it may be on its way for long.
 """
 
 from __future__ import annotations
@@ -43,17 +43,20 @@ if TYPE_CHECKING:
     from netalias.cluster.view import View
 
 NEVER = float("inf")
-CHECKING, CLEAR, ASKED, HELD, LEAVING, LEFT = (
-    "checking", "clear", "asked", "held", "leaving", "left",
+CHECKING, CLEAR, FOREIGN, ASKED, HELD, LEAVING, LEFT = (
+    "checking", "clear", "foreign", "asked", "held", "leaving", "left",
 )  # fmt: skip
 FRESH = 5.0
 """Seconds for which an address that nobody answered for counts as free."""
 PATIENCE = 30.0
 """Seconds before an address is checked again because nothing was reported of it."""
-ASIDE = {CHECKING: PATIENCE, CLEAR: FRESH}
-"""States of addresses that are neither ours nor on their way, with the seconds that each lasts."""
 UNFIT = 10.0
 """Seconds before an address that could not be held is taken again."""
+ASIDE = {CHECKING: PATIENCE, CLEAR: FRESH, FOREIGN: UNFIT}
+"""States of addresses that are neither ours nor on their way, with the seconds that each lasts: no
+longer than until their holder gives them up, since that replaces what the link says."""
+MOVING = 1 / 10
+"""The part of a lifetime for which those that stand wait to be prolonged while others come."""
 AGAIN = 0.5
 """Seconds without further transactions after one that was not done, or whose answer is unknown:
 the events that tell why are on their way."""
@@ -89,6 +92,7 @@ class Holdings:
     ) -> None:
         self._node = settings.node
         self._timeout = settings.timeout
+        self._ttl = settings.ttl
         self._keys = keys
         self._view = view
         self._membership = membership
@@ -107,8 +111,10 @@ class Holdings:
         self._standing: set[Key] = set()
         self._unfit: dict[Key, float] = {}
         self._extended = 0.0
+        self._taken_first = NEVER
         self._busy = False
         self._pause = 0.0
+        self._read: dict[Key, int] = {}
         self._most = MOST
         self._next = NEVER
 
@@ -130,11 +136,11 @@ class Holdings:
         lost = []
         for key in keys:
             state = self.states.get(key)
-            if state is None or state.name not in (HELD, LEFT) or self._rights.ours(key):
+            if state is None or self._rights.ours(key):
                 continue
-            if state.name == LEFT:
+            if state.name == LEFT or (state.name in ASIDE and self._rights.free(key)):
                 del self.states[key]
-            else:
+            elif state.name == HELD:
                 lost.append(key)
         if lost:
             first = "/".join(lost[0])
@@ -153,7 +159,7 @@ class Holdings:
             self._give_up(now)
         if self._busy:
             return
-        if now < self._pause:
+        if now < self._pause and not self._explained():
             self._next = min(self._next, self._pause)
             return
         left = self._freeable()
@@ -198,10 +204,15 @@ class Holdings:
             del self.states[key]
 
     def _extend(self, now: float) -> None:
-        """Let all that is held stand as long as the last proof allows."""
+        """Let all that is held stand as long as the last proof allows. While addresses come, each
+        with a proof, those that stand have time: the watcher can make others meanwhile."""
         until = self._membership.until
         if self._membership.valid(now) and until > self._extended:
-            self._extended = until
+            wait = self._taken_first + self._ttl * MOVING
+            if now < wait < NEVER and self._extended > now + self._ttl / 2:
+                self._next = min(self._next, wait)
+                return
+            self._extended, self._taken_first = until, NEVER
             if any(one.name == HELD for one in self.states.values()):
                 self._outbox.order(Extend(until))
 
@@ -209,6 +220,7 @@ class Holdings:
         """Have addresses made that are ours."""
         if not keys:
             return
+        self._taken_first = min(self._taken_first, now)
         number = self._outbox.order(Take(self._membership.until, keys))
         for key in keys:
             self.states[key] = State(HELD, now, number)
@@ -348,7 +360,7 @@ class Holdings:
             for key in owners:
                 del self.states[key]
             if not done:
-                if isinstance(result, Done) and len(owners) == 1:
+                if isinstance(result, Done) and len(owners) == 1 and not self._explained():
                     self._unfit[keys[0]] = now + LATER  # let others have their turn
                 return
             assert isinstance(result, Done)
@@ -382,6 +394,7 @@ class Holdings:
         texts = {key: self._keys.owner(key) for key in owners}
         same = [Condition(texts[key], MODIFIED, self._view.modified(key)) for key in owners]
         puts = [Put(texts[key], owner.value()) for key, owner in owners.items()]
+        self._read = {key: self._view.modified(key) for key in owners}
         self._busy = True
         self._outbox.ask(Change([*conditions, *same], puts), now, self._timeout, then)
 
@@ -396,6 +409,10 @@ class Holdings:
             self._membership.prove()
         self._pause = now + AGAIN
         return False
+
+    def _explained(self) -> bool:
+        """Whether it is known by now what has changed since the last transaction was made."""
+        return any(self._view.modified(key) != read for key, read in self._read.items())
 
     # Reports.
 
@@ -423,8 +440,7 @@ class Holdings:
     def _taken(self, report: Taken, now: float) -> None:
         for key in report.keys:
             if self._checking(key):
-                del self.states[key]
-                self._unfit[key] = now + UNFIT
+                self.states[key] = State(FOREIGN, now)
                 text = f"{key[1]} ({key[0]}) is free in the cluster, but not on its link"
                 self._outbox.note(text, error=True)
 

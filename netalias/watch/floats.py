@@ -53,8 +53,8 @@ BUSY = 0.02
 """Seconds between two tries to take the lock."""
 CHUNK = 128
 """Addresses that are made in one transaction: there is a deadline for it."""
-LEAVING = 512
-"""Addresses that are removed in one transaction."""
+LEAVING = 64
+"""Addresses that are removed in one transaction: others have them when all of these have gone."""
 LOOK = 0.25
 """Seconds between two looks at whether the machine was suspended."""
 RUNS_OUT = 3.0
@@ -229,18 +229,23 @@ class Floats:
 
     def release(self, order: Release) -> None:
         """Addresses are to go."""
+        unknown = []
         for key in order.keys:
             if key in self.ours:
                 self._drop(key)
-            elif key not in self._leaving:
-                self._release_unknown(key)
+            elif key not in self._leaving and not self._release_unknown(key):
+                unknown.append(key)
+        if unknown:
+            self._gone(unknown)
 
-    def _release_unknown(self, key: Key) -> None:
-        """One that is not ours may stand here from before, by lines that are gone by now."""
+    def _release_unknown(self, key: Key) -> bool:
+        """One that is not ours may stand here from before, by lines that are gone by now; whether
+        it is an address at all."""
         try:
             self._leaving[key] = inet_pton(AF_INET6 if ":" in key[1] else AF_INET, key[1])
         except OSError:
-            self._gone([key])
+            return False
+        return True
 
     def check(self, order: Check) -> None:
         """Others are to be asked for addresses."""
@@ -328,19 +333,26 @@ class Floats:
         return max(0.0, min(times) - now) if times else None
 
     def tick(self, now: float) -> None:
-        """Do what is due: first what must not stand any more."""
+        """Do what is due: first what must not stand any more, then what waits for an answer."""
         self._looked = now
         if self._suspension.passed(self._boottime(), self._clock()) and self._pools:
             self._give_up()
-        if self._prolonging:
-            self._prolonging = False
-            self._prolong()
         if self._doubtful:
             self._look(now)
         if self._asking:
             keys, self._asking = self._asking, []
             places = {key: self._find(key) for key in keys}
             self._questions.ask(places, self._controller.observe())
+        try:
+            self._change(now)
+        finally:
+            # What moves has no answer meanwhile; what is prolonged has, and has seconds left.
+            if self._prolonging:
+                self._prolonging = False
+                self._prolong()
+
+    def _change(self, now: float) -> None:
+        """Remove some of what is to go, and make some of what is to come."""
         if now < self._busy:
             return
         try:
@@ -420,6 +432,7 @@ class Floats:
                 diff = self._differences(keys, seconds)
                 outcome = mend(self._engine, diff, lambda: self._differences(keys, seconds))
             there = self._standing(self._engine.observe())
+        self._controller.read_events()  # what is announced next is looked at in the state of these
         for key in keys:
             if key in there:
                 self._making.pop(key, None)

@@ -9,7 +9,8 @@ from clustered import Cluster, Host, spread
 
 from netalias.cluster import declared as declared_pools
 from netalias.cluster import fence, records
-from netalias.cluster.orders import Check, Gone, Release, Take
+from netalias.cluster.holdings import FOREIGN, State
+from netalias.cluster.orders import Check, Extend, Gone, Release, Take
 from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
 
@@ -338,6 +339,55 @@ def test_an_address_that_somebody_else_uses_is_not_taken() -> None:
     found.foreign.clear()
     found.run(15.0)
     assert found.whole()
+
+
+def test_what_the_link_says_counts_until_the_holder_gives_up() -> None:
+    """An address that two hosts wanted at once stands on one of them. When that one gives it up,
+    the other one takes it at once, and does not wait for the end of its doubt."""
+    found = Cluster("ab", {"web": spread(1, 2)})
+    found.checking = True
+    found.start()
+    found.run(10.0, found.whole)
+    second = found.hosts["b"]
+    given = next(key for key in KEYS_OF_TWO if found.owners(key) == ["a"])
+    second.agent.holdings.states[given] = State(FOREIGN, second.clock())
+    put(found, Put(KEYS.drain("a"), b"{}"))
+    assert found.run(5.0, lambda: found.spread() == {"a": 0, "b": 2}) < 0.5
+
+
+def test_a_transaction_that_somebody_was_faster_than_delays_nothing_else() -> None:
+    """What has changed is known when its event has come; only without one there is a pause."""
+    found = cluster("ab", 4)
+    host, (mine, *_) = found.hosts["b"], sorted(found.hosts["b"].agent.holdings.wanted)
+    holdings = host.agent.holdings
+    put(found, Put(KEYS.owner(mine), Owner("b", 1, ttl=5, held=False).value()))
+    holdings._read, holdings._pause = {mine: 1}, host.clock() + 60.0
+    assert found.run(5.0, lambda: found.owners(mine) == ["b"]) < 0.5
+    holdings._read, holdings._pause = {}, host.clock() + 2.0
+    put(found, Put(KEYS.owner(mine), Owner("b", 1, ttl=5, held=False).value()))
+    found.run(1.0)
+    assert found.owners(mine) == []
+    assert found.run(5.0, found.whole) > 0.5
+
+
+def test_those_that_stand_are_prolonged_after_others_have_come() -> None:
+    """Each transaction that takes is a proof; the watcher makes addresses, and sets the lifetimes
+    of all others once, before a tenth of a lifetime has passed."""
+    found = cluster("ab", 60, ttl=10)
+    host = found.hosts["b"]
+    found.run(20.0)
+    host.ordered.clear()
+    put(found, Put(KEYS.drain("a"), b"{}"))
+    found.run(5.0, lambda: found.spread()["b"] == 60)
+    orders = [one for one in host.ordered if isinstance(one, (Take, Extend))]
+    takes = [number for number, one in enumerate(orders) if isinstance(one, Take)]
+    assert len(takes) > 2
+    assert len(orders) - len(takes) < len(takes)
+    began = next(one.until for one in orders if isinstance(one, Take))
+    found.run(1.1)
+    last = host.ordered[-1]
+    assert isinstance(last, Extend)
+    assert last.until >= began
 
 
 def test_a_check_that_nobody_answers_is_asked_again() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from test_desired_declarations import parse
-from watched import Watched
+from watched import SOON, Watched
 
 from netalias.cluster.orders import (
     Check,
@@ -27,7 +27,7 @@ from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
 from netalias.views import metrics
 from netalias.watch import floats
-from netalias.watch.floats import CHUNK, LOOK, Floats
+from netalias.watch.floats import CHUNK, LEAVING, LOOK, Floats
 
 LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
 MACVLAN = "float web eth0:100-104 10.0.0.100-104/24 kind macvlan"
@@ -164,6 +164,53 @@ def test_what_is_undone_gets_no_lifetime_back() -> None:
     steps = [step for item in diff.items for step in item.plan.steps]
     assert [type(step) for step in steps] == [RenewAddress]
     assert [step.inverse() for step in steps] == [None]
+
+
+def test_what_comes_is_made_before_the_others_are_prolonged() -> None:
+    """It has no answer meanwhile, and what stands has time. Even if it cannot be made, the others
+    are prolonged."""
+    host = Host()
+    host.take("10.0.0.100", left=20)
+    there: list[set[str]] = []
+    do = host.floats._lifetimes._apart
+
+    def noted(seconds: float, work: Callable[[], str]) -> str:
+        there.append({*host.there()})
+        return do(seconds, work)
+
+    host.floats._lifetimes._apart = noted
+    host.order(Take(host.boottime + 20, [("web", "10.0.0.101")]), Extend(host.boottime + 20))
+    assert there == [{"eth0:100", "eth0:101"}]
+    assert host.there() == {"eth0:100": 19, "eth0:101": 19}
+    host.watched.lock.held = True
+    host.order(Take(host.boottime + 30, [("web", "10.0.0.102")]), Extend(host.boottime + 30))
+    assert host.there() == {"eth0:100": 29, "eth0:101": 29}
+
+
+def test_what_comes_is_announced_by_the_next_turn_of_the_announcer() -> None:
+    """It finds the address at once, and need not look again later."""
+    host = Host()
+    host.floats.order(Take(host.boottime + 20, [("web", "10.0.0.101")]))
+    host.floats.tick(host.watched.now)
+    host.watched.announcer.tick(host.watched.now + SOON)
+    assert [address for _, _, address in host.watched.sender.told] == [b"\n\0\0e"]
+
+
+def test_what_goes_is_told_part_by_part() -> None:
+    """Others have the first addresses before the last ones have gone; what is no address at all is
+    told at once, and together."""
+    count = LEAVING + 10
+    host = Host(f"float web eth0:1-{count} 10.1.0.1-10.1.0.{count}/32 kind label")
+    texts = [f"10.1.0.{number}" for number in range(1, count + 1)]
+    host.take(*texts, left=20)
+    host.floats.order(Release([("web", one) for one in [*texts, "none", "nor-this"]]))
+    told = [one.split()[2:] for one in host.reports]
+    assert told == [["web/none", "web/nor-this"]]
+    host.floats.tick(host.watched.now)
+    assert [len(one.split()) - 2 for one in host.reports] == [2, LEAVING]
+    assert len(host.there()) == 10
+    assert len(host.act()) == 3
+    assert host.there() == {}
 
 
 def test_what_was_not_taken_is_never_made() -> None:
@@ -391,8 +438,8 @@ def test_what_no_line_tells_of_any_more_is_removed_before_it_counts_as_gone(
     host = Host()
     host.take("10.0.0.100", left=30)
     host.order(Forget())
-    host.declare(later)
-    assert [*host.there()] == ["eth0:100"]
+    host.declare(later)  # where it is not about to lose all, the watcher has removed it by now
+    assert [*host.there()] == ([] if "101" in later else ["eth0:100"])
     if message is Take:
         told = host.take("10.0.0.100")
     else:
