@@ -2,7 +2,8 @@
 them.
 
 ``subscribe [KINDS] [DEV]``: KINDS are some of KINDS with commas between them, or ``all``; DEV is
-the name of a main device or an alias. A single word that is no KINDS is a DEV.
+the name of a main device or an alias. A single word that is no KINDS is a DEV, unless a comma
+follows it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ KINDS = (ARRIVAL, DEPARTURE, FLAG, CARRIER, *LINK_FIELDS, "altname", ADDRESS, NE
 """Events that can be subscribed to; those of MEDIA are not known to a watcher."""
 EVERY = "all"
 """Stands for all of them."""
+UNSERVED = (ROUTE, MEDIA)
+"""Events of monitor that cannot be subscribed to: whoever asks for one alone means no device."""
 UNTOLD = (ROUTE, LOCAL, RULE, MEDIA)
 """Sorts of objects that are of no use without the others of their sort, which nobody reads here."""
 RESET, SYNCED = "reset", "synced"
@@ -202,12 +205,13 @@ def request(words: Sequence[str]) -> tuple[frozenset[str] | None, str]:
     """
     if len(words) > 2:
         raise errors.UsageError("subscribe takes KINDS and DEV")
-    found = words[0].split(",") if words else []
+    kinds = words[0] if words else EVERY
+    found = kinds.removesuffix(",").split(",")
     wrong = [word for word in found if word not in KINDS and found != [EVERY]]
-    if wrong and (words[1:] or found[1:]):
+    if wrong and (words[1:] or "," in kinds or kinds in UNSERVED):
         raise errors.UsageError(f"{wrong[0]}: none of {', '.join((EVERY, *KINDS))}")
     device = "".join(words[-1:]) if wrong else "".join(words[1:])
-    return None if wrong or found in ([], [EVERY]) else frozenset(found), device
+    return None if wrong or found == [EVERY] else frozenset(found), device
 
 
 def present(state: State) -> Iterator[Event]:

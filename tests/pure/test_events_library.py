@@ -95,6 +95,8 @@ def test_another_watcher_begins_anew(bus: Bussed, tmp_path: Path) -> None:  # no
     ("kinds", "device", "error", "reason"),
     [
         ("nosuch,mtu", "", errors.StateError, "nosuch: none of all"),
+        ("adress", "", errors.StateError, "adress: none of all"),
+        ("route", "", errors.StateError, "route: none of all"),
         ("all", "a/b", errors.StateError, "a/b"),
         ("address eth0", "", errors.UsageError, "one word"),
         ("all", "eth0\njson", errors.UsageError, "one word"),

@@ -192,6 +192,9 @@ def test_kinds_and_device(bus: Bussed, words: str, found: list[str]) -> None:
         ("address,nosuch", "nosuch: none of all, arrival"),
         ("nosuch eth0", "nosuch: none of all"),
         ("media eth0", "media: none of"),
+        ("media", "media: none of"),
+        ("route", "route: none of"),
+        ("adress,", "adress: none of"),
         ("all,flag eth0", "all: none of"),
         ("address eth0 eth1", "subscribe takes KINDS and DEV"),
         ("all a/b", "a/b"),
@@ -213,6 +216,8 @@ def test_a_single_word_is_a_device_unless_it_is_a_kind() -> None:
     assert request(["eth0"]) == request(["all", "eth0"]) == (None, "eth0")
     assert request(["mtu"]) == (frozenset({"mtu"}), "")
     assert request(["all", "mtu"]) == (None, "mtu")
+    assert request(["all", "route"]) == request(["all,", "route"]) == (None, "route")
+    assert request(["mtu,"]) == request(["mtu"])
     assert request([",".join(KINDS), "eth0:0"]) == (frozenset(KINDS), "eth0:0")
 
 

@@ -39,7 +39,8 @@ async def events(
     for word in (kinds, device):
         if word and [word] != word.split():
             raise errors.UsageError(f"{word!r}: one word is needed")
-    request = f"subscribe {kinds or 'all'} {device}\n".encode("utf-8", "surrogateescape")
+    kinds = f"{kinds or 'all'},"  # the comma: never the name of a device
+    request = f"subscribe {kinds} {device}\n".encode("utf-8", "surrogateescape")
     loop = asyncio.get_running_loop()
     since = loop.time()
     while True:
