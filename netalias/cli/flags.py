@@ -370,7 +370,7 @@ def policy_of(
 
 
 def check_special(found: Sequence[str], verb: str) -> None:
-    """Raises UsageError for an option that *verb* does not have."""
+    """Raises UsageError for an option that *verb* does not have, or that says nothing alone."""
     for option in found:
         if verb not in SPECIAL[option]:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
@@ -378,3 +378,5 @@ def check_special(found: Sequence[str], verb: str) -> None:
             if verb in _DECLARED and option in MEANT_OPTIONS:
                 hint = f"did you mean {MEANT_OPTIONS[option]}?"
             raise errors.UsageError(f"{option} belongs to {verbs}", hint)
+    if "--if-up" in found and "--exit-when-down" not in found:
+        raise errors.UsageError("--if-up belongs to --exit-when-down")

@@ -22,8 +22,6 @@ def monitor(options: Options, words: list[str]) -> int:
     reader closes the pipe, or with ``--exit-when-down`` if a named device goes down."""
     if options.until:
         raise errors.UsageError("--exit-when-down is about the devices that monitor is told")
-    if options.if_up and not options.exit_when_down:
-        raise errors.UsageError("--if-up belongs to --exit-when-down")
     if options.exit_when_down and not words:
         raise errors.UsageError("--exit-when-down needs the name of a device")
     if sys.stdout is None:

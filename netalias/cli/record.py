@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netalias.watch.records import Output
 
 EXAMPLE = "netalias record tap0"
+LINE_WORDS = {"file": "--file", "limit": "--limit", "clients": "--clients-file"}
+"""Words of a line of a file, and the options that say the same."""
 STDOUT = 1
 
 
@@ -85,9 +87,13 @@ class Hangup:
 def record(options: Options, words: list[str]) -> int:
     """Print the record of a device, or write it to a file; the exit status. With ``--follow`` again
     whenever it changes, until a signal."""
+    for word in words[1:]:
+        if word in LINE_WORDS:
+            hint = f"did you mean {LINE_WORDS[word]}?"
+            raise errors.UsageError(f"record {words[0]}: {word} is a word of files", hint)
     if len(words) != 1:
         raise errors.UsageError("record needs the name of one device", EXAMPLE)
-    if options.until and not options.follow:
+    if (options.until or options.exit_when_down) and not options.follow:
         raise errors.UsageError("--exit-when-down belongs to --follow")
     if options.json + options.sdp + options.txt > 1:
         raise errors.UsageError("-j, --sdp and --txt exclude each other")

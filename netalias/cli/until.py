@@ -32,8 +32,6 @@ class Until:
 
 
 def check(options: Options) -> None:
-    """Check that the options name a device. Raises UsageError."""
+    """Check that the option names a device. Raises UsageError."""
     if options.exit_when_down:
         raise errors.UsageError(f"{OPTION} needs the name of a device")
-    if options.if_up and not options.until:
-        raise errors.UsageError(f"--if-up belongs to {OPTION}")

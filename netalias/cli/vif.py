@@ -43,7 +43,7 @@ def carry(
     """Have the running watcher carry a tunnel, or do it in this process, with --detach in one that
     stays behind; the exit status. *alone* carries it in this process, where that takes more.
     Raises StateError, NotPermitted, KernelError, LockBusy."""
-    if options.exit_when_down or options.if_up:
+    if options.exit_when_down:
         from netalias.cli.until import check
 
         check(options)

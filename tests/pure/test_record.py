@@ -701,6 +701,11 @@ TestStorm = Storm.TestCase
     [
         ("record", "record needs the name of one device (netalias record tap0)"),
         ("record tap0 tap1", "record needs the name of one device (netalias record tap0)"),
+        ("record tap0 limit 7", "record tap0: limit is a word of files (did you mean --limit?)"),
+        ("record tap0 file /run/a clients 3",
+         "record tap0: file is a word of files (did you mean --file?)"),
+        ("record tap0 --exit-when-down", "--exit-when-down belongs to --follow"),
+        ("record tap0 --exit-when-down tap0", "--exit-when-down belongs to --follow"),
         ("record tap0 --limit 0", "--limit 0: a number from 1 to 999999999 is needed"),
         ("record tap0 -j --sdp", "-j, --sdp and --txt exclude each other"),
         ("record tap0 --sdp --follow", "--sdp gives bytes, not text (--file FILE takes them)"),

@@ -47,7 +47,6 @@ def test_words(words: str, device: str, rest: str) -> None:
     [
         ("watch --exit-when-down", "--exit-when-down needs the name of a device"),
         ("watch --exit-when-down --if-up", "--exit-when-down needs the name of a device"),
-        ("watch --if-up", "--if-up belongs to --exit-when-down"),
     ],
 )
 def test_wrong_words(words: str, reason: str) -> None:
@@ -55,6 +54,16 @@ def test_wrong_words(words: str, reason: str) -> None:
     options, _ = options_of(words)
     with pytest.raises(errors.UsageError, match=reason):
         check(options)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["watch", "record lo", "record lo --follow", "monitor lo", "vif", "link run t0 *:1/udp"],
+)
+def test_if_up_alone(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    """Whatever the verb does otherwise, it is not ignored."""
+    text = Command(capsys).refused(f"{words} --if-up", 1)
+    assert text == "--if-up belongs to --exit-when-down"
 
 
 def test_monitor_takes_no_device_there(capsys: pytest.CaptureFixture[str]) -> None:
