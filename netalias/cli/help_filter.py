@@ -13,7 +13,8 @@ narrow link is not filled with what is thrown away behind it. The peer obeys in 
   WANTED   what DEV asks for, by its addresses: 0x0800 with an IPv4 address, and 0x0806 unless DEV
            has NOARP; 0x86dd with an IPv6 address; and the groups of these families. Addresses of
            devices on top of it count too, as those of aliases. all: it has no address, is a port
-           of a bridge, is promiscuous, or has a virtual machine on top of it
+           of a bridge, is promiscuous, or has a virtual machine on top of it; the link is not open
+           yet, or not asked to filter
   ANSWER   what the peer has answered: success, invalid range, too many filters, unsupported
   FILTER   what the peer asks for; the kernel drops other frames before they are read. A frame with
   GROUPS   tags of VLANs is judged by the type behind them; GROUPS are multicast MACs

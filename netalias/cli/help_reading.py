@@ -111,14 +111,14 @@ Options: those above, --group N -n NAME
     "record": """\
 netalias [OPTION]... record DEV
 
-Print what a device offers to others, as it is now: the protocols (0x0800 with an address of IPv4,
-0x0806 unless NOARP, 0x86dd with one of IPv6) and the subnets of its addresses, its MAC, its flags,
-its media by speed and port, its rate in octets per second, and its availability: 255 while it has
-no clients, 0 when it has as many as there may be. An address that is still being checked counts for
-nothing, and the link-local network is no subnet.
+Print what a device offers to others, as it is now: the protocols (with an address of IPv4 0x0800
+and, unless NOARP, 0x0806; with one of IPv6 0x86dd) and the subnets of its addresses, its MAC, its
+flags, its media by speed and port, its rate in octets per second, and its availability: 255 while
+it has no clients, 0 when it has as many as there may be. An address that is still being checked
+counts for nothing, and the link-local network is no subnet.
 
-  --file FILE            write it to FILE as a line of JSON; FILE is replaced as a whole, and only
-                         when something in it changes
+  --file FILE            write it to FILE as a line of JSON, or as --sdp and --txt say; FILE is
+                         replaced as a whole, and only when something in it changes
   --follow               go on until a signal, and print or write it again whenever it changes; the
                          file goes with the device, and at the end
   --sdp                  as a service record of Bluetooth (PAN profile) in its binary form
@@ -126,8 +126,8 @@ nothing, and the link-local network is no subnet.
                          --follow it is announced to the network of DEV, which needs the library
                          zeroconf
   --limit N              the clients that there may be (default 7)
-  --clients-file F|N     the clients that there are: their number, or a file that has their number
-                         or one of them a line
+  --clients-file F|N     the clients that there are: their number (default 0), or a file that has
+                         their number or one of them a line; none while there is no such file
   --exit-when-down DEV   with --follow: end when a device, which was up, goes down
   --if-up                with --exit-when-down: end at once where that is not up
   -j                     JSON; with --follow one object a line

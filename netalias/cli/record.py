@@ -143,8 +143,12 @@ def _line(options: Options, name: str) -> RecordLine:
 
 def _once(options: Options, engine: Engine, line: RecordLine) -> int:
     """Print or write the present record."""
+    from netalias.model.names import number
+    from netalias.record.file import read
     from netalias.watch.filed import Filed
 
+    if number(line.clients) < 0:
+        read(line.clients)  # one that cannot be read is an error here, and told once
     output = Once()
     following = Following(options, engine, line, output)
     following.close(leave=True)

@@ -91,6 +91,9 @@ def test_the_record_of_a_device(cli: Command, namespace: Namespace, tmp_path: Pa
     cli.silent("record", "tap0", "--sdp", "--file", str(file))
     assert sdp.ELEMENT.parse(file.read_bytes()).value[-1].value == b"10.7.0.0/24"
     assert "tap9: there is no such device" in cli.fails(2, "record", "tap9")
+    error = f"netalias: {tmp_path}: Is a directory"
+    assert cli.fails(2, "record", "tap0", "--clients-file", str(tmp_path)) == error
+    assert "(0 of 7 clients)" in cli("record", "tap0", "--clients-file", str(tmp_path / "none"))
 
 
 def test_a_file_follows_the_interface(namespace: Namespace, tmp_path: Path) -> None:
