@@ -440,6 +440,9 @@ class Holdings:
     def _taken(self, report: Taken, now: float) -> None:
         for key in report.keys:
             if self._checking(key):
+                if self._rights.takeable(key) == NEVER:
+                    del self.states[key]  # another host has taken it meanwhile, and has answered
+                    continue
                 self.states[key] = State(FOREIGN, now)
                 text = f"{key[1]} ({key[0]}) is free in the cluster, but not on its link"
                 self._outbox.note(text, error=True)

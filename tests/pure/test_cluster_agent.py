@@ -9,8 +9,8 @@ from clustered import Cluster, Host, spread
 
 from netalias.cluster import declared as declared_pools
 from netalias.cluster import fence, records
-from netalias.cluster.holdings import FOREIGN, State
-from netalias.cluster.orders import Check, Extend, Gone, Release, Take
+from netalias.cluster.holdings import CHECKING, FOREIGN, State
+from netalias.cluster.orders import Check, Extend, Gone, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
 
@@ -339,6 +339,22 @@ def test_an_address_that_somebody_else_uses_is_not_taken() -> None:
     found.foreign.clear()
     found.run(15.0)
     assert found.whole()
+
+
+def test_the_answer_of_a_host_that_was_quicker_is_no_complaint() -> None:
+    """Hosts that start at once may want one address: who has it by the store answers rightly."""
+    found = cluster("ab", 2)
+    agent = next(
+        host for node, host in found.hosts.items() if node not in found.owners(FIRST)
+    ).agent
+    free = ("web", "10.0.0.9")
+    for key in (FIRST, free):
+        agent.holdings.states[key] = State(CHECKING, 0.0)
+    agent.holdings.hear(Taken([FIRST, free]), 0.0)
+    assert FIRST not in agent.holdings.states
+    assert agent.holdings.states[free].name == FOREIGN
+    (note,) = agent.outbox.notes
+    assert note == (True, "10.0.0.9 (web) is free in the cluster, but not on its link")
 
 
 def test_what_the_link_says_counts_until_the_holder_gives_up() -> None:
