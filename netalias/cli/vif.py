@@ -113,9 +113,16 @@ def _await(engine: Engine, folder: str, task: Tunnel, before: str) -> None:
     raise errors.StateError(fault or f"{task.title}: the watcher has not made it in {SECONDS:g} s")
 
 
+def _check_alone(options: Options) -> None:
+    """Raises UsageError for an option of a tunnel that is made."""
+    if options.until or options.exit_when_down:
+        raise errors.UsageError("--exit-when-down belongs to a tunnel or relay that is made")
+
+
 def end(options: Options, name: str) -> int:
     """End a tunnel that was made by hand; the exit status. Raises NoSuchDevice without one, and
     StateError for one of a file."""
+    _check_alone(options)
     from netalias.engine import carried, tunnels
     from netalias.runtime import asked
     from netalias.runtime import tunnels as record
@@ -170,6 +177,7 @@ def _changed(folder: str, name: str, line: str) -> bool:
 def show(options: Options, words: Sequence[str]) -> int:
     """Print all tunnels, or one in detail; the exit status. Raises NoSuchDevice for one that is
     not there."""
+    _check_alone(options)
     from netalias.engine.carried import standing
 
     with options.engine() as engine:

@@ -66,6 +66,13 @@ def test_if_up_alone(capsys: pytest.CaptureFixture[str], words: str) -> None:
     assert text == "--if-up belongs to --exit-when-down"
 
 
+@pytest.mark.parametrize("words", ["vif", "vif0", "vif0-", "relay", "relay0-"])
+def test_what_does_not_stay(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    """Tunnels that are shown or ended."""
+    text = Command(capsys).refused(f"{words} --exit-when-down eth0", 1)
+    assert text == "--exit-when-down belongs to a tunnel or relay that is made"
+
+
 def test_monitor_takes_no_device_there(capsys: pytest.CaptureFixture[str]) -> None:
     """Its words are the devices."""
     run = Command(capsys)
