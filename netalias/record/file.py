@@ -9,6 +9,8 @@ from netalias.system.replacement import Replacement
 
 MOST = 1 << 20
 """Bytes that are read of a file at most: no record is so long."""
+READABLE = 0o004
+"""The right of everybody to read."""
 BEGIN, KEY = b'{"ifname": "', b'"availability": '
 """Parts of a record as a line of JSON, by which one is told from the files of others."""
 
@@ -58,13 +60,24 @@ class RecordFile:
         return os.path.join(folder, name)
 
 
-def read(path: str) -> bytes | None:
+def read(path: str, *, by_others: bool = False) -> bytes | None:
     """The content of a regular file, the beginning of a long one; None without one. Raises
-    StateError."""
+    StateError; where it may be *by_others* also for a file of root that they cannot read, and may
+    have led this path to."""
     try:
         with open(trust.regular(path, os.O_RDONLY), "rb") as file:
+            if by_others and trust.careful():
+                _check_open(path, os.fstat(file.fileno()))
             return file.read(MOST)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise errors.StateError(f"{path}: {error.strerror}") from None
+
+
+def _check_open(path: str, status: os.stat_result) -> None:
+    """Raises StateError, OSError."""
+    if status.st_mode & READABLE or status.st_uid not in (0, os.geteuid()):
+        return
+    if not os.path.samestat(os.lstat(trust.resolved(path)), status):
+        raise errors.StateError(f"{path}: somebody has changed it meanwhile")

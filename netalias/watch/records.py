@@ -305,7 +305,7 @@ class Records:
         from netalias.record.file import read
 
         try:
-            content = read(one.line.clients)
+            content = read(one.line.clients, by_others=True)
             one.unread = ""
         except errors.StateError as error:
             content, before, one.unread = None, one.unread, error.line()

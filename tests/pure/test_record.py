@@ -457,6 +457,32 @@ def test_clients_come_from_a_file(host: Host) -> None:
     assert host.said() == [f"record tap0: {host.clients}: Is a directory"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others may not")
+def test_a_path_of_others_leads_to_nothing_secret(host: Host) -> None:
+    """A service may have its clients in its own folder, but not the number of lines, or the one
+    number, of a file that it cannot read."""
+    folder = host.file.parent / "service"
+    folder.mkdir()
+    secret, clients = host.file.parent / "secret", folder / "clients"
+    secret.write_text("4711\n")
+    secret.chmod(0o600)
+    clients.symlink_to(secret)
+    for path in (folder, clients):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    host.declare(f"record tap0 file {host.file} limit 9999 clients {clients}")
+    assert host.there()["clients"] == 0
+    (said,) = host.said()
+    assert "belongs to another user" in said
+    clients.unlink()
+    clients.write_text("3\n")
+    os.chown(clients, 65534, 65534)
+    host.now += SOON
+    host.act()
+    assert host.there()["clients"] == 3
+    host.declare(f"record tap0 file {host.file} limit 9999 clients {secret}")
+    assert host.there()["clients"] == 4711
+
+
 def test_a_storm_of_writing_leaves_time_to_others(host: Host) -> None:
     """Whoever writes the file of clients without end is looked at now and then, and what is there
     then is told."""
