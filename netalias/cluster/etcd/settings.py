@@ -87,10 +87,15 @@ class Settings:
             context.set_alpn_protocols(["http/1.1"])
             at = cert
             if cert:
-                context.load_cert_chain(cert, key)
+                context.load_cert_chain(cert, key, lambda: _phrase(key))
         except (OSError, ValueError) as error:
             words = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            raise errors.StateError(f"{at}: {str(words).replace('_', ' ').lower()}") from None
+            text = str(words).replace("_", " ").lower()
+            if (
+                isinstance(error, ssl.SSLError) and not error.reason
+            ):
+                text = f"this is no certificate in PEM, or {key} is no key in PEM"
+            raise errors.StateError(f"{at}: {text}") from None
         return context
 
     @property
@@ -111,6 +116,14 @@ class Settings:
         if not (name and colon and name.isprintable() and password.isprintable()):
             raise errors.StateError(f"{self._user}: not {USER}")
         return name, password
+
+
+def _phrase(key: str) -> str:
+    """In the place of the question on the terminal. Raises StateError."""
+    raise errors.StateError(
+        f"{key}: this key has a pass phrase, which nobody is there to give",
+        f"openssl pkey -in {key} -out FILE",
+    )
 
 
 def _version(file: str) -> tuple[int, int]:
