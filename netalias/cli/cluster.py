@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netalias.desired.cluster import Cluster
 
 AUTO = "auto"
+ENGINE = "etcd"
+"""The second word of a line of the files."""
 ACTIONS = {"status": 0, "hosts": 0, "owners": 0, "drain": 1, "undrain": 1, "move": 2, "events": 0}
 """Word: the most words after it."""
 
@@ -72,6 +74,8 @@ def cluster(options: Options, words: list[str]) -> int:
 
         near = nearest(action, [*ACTIONS])
         hint = f"did you mean {near}?" if near else f"one of: {' '.join(ACTIONS)}"
+        if action == ENGINE:
+            hint = "it is a line of the files: man netalias.conf, netalias help cluster"
         raise errors.UsageError(f"cluster {action}: {action}: unknown", hint)
     if len(rest) > ACTIONS[action] or (action == "move" and len(rest) < 2):
         wrong = "an address and a host are needed" if action == "move" else "one word too many"
@@ -195,7 +199,11 @@ def _move(options: Options, asked: Asked, words: list[str]) -> int:
 def _address(asked: Asked, text: str) -> Key:
     """The pool and the usual text of an address. Raises BadAddress, StateError."""
     from netalias.families import lazy
+    from netalias.model.names import split
 
+    if split(text) is not None:
+        text = f"{text}: the name of an alias; its address is needed"
+        raise errors.BadAddress(text, "netalias cluster owners")
     alias_type = lazy().get("ipv6" if ":" in text else "ip")
     packed, length = alias_type.parse(text)
     if length is not None:

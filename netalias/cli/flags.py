@@ -262,6 +262,9 @@ def unknown(word: str, verbs: list[str], options: Options | None) -> errors.Usag
         found = of_device(word.removesuffix("-"), options)
         if found:
             return errors.UsageError(f"{word}: not the name of an alias", found)
+    if word == "float":
+        hint = "it is a line of the files: man netalias.conf, netalias help cluster"
+        return errors.UsageError("float: not a verb", hint)
     near = MEANT.get(word) or nearest(word, verbs)
     hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
     if near:

@@ -162,7 +162,10 @@ def _endpoint(text: str) -> str:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     fine = bare.isascii() and bare.replace(".", "").replace("-", "").replace(":", "").isalnum()
     fine = fine and (":" in bare) == (bare != host)
-    if scheme not in ("http", "https") or not slashes or not fine:
+    if not text:
+        wrong = "an endpoint is missing at a comma, where no blank may stand"
+        raise at_word(2, errors.UsageError(f"{KEYWORD} {ENGINE}: {wrong}", EXAMPLE))
+    if scheme not in ("http", "https") or not slashes or not fine or "/" in port:
         raise at_word(2, errors.UsageError(f"{KEYWORD} {ENGINE}: {text}: not an endpoint", EXAMPLE))
     if not 0 < names.number(port, 5) < 1 << 16:
         raise at_word(2, errors.UsageError(f"{KEYWORD} {ENGINE}: {text}: not a port", EXAMPLE))

@@ -142,6 +142,8 @@ def test_create_change_delete(run: Command) -> None:
         ("cat x", USAGE, "cat x: there is no such text (aliases or alias_types)"),
         ("types x", USAGE, "types takes no words: x"),
         ("help x", USAGE, "help x: neither a verb nor the name of an alias"),
+        ("float web eth0:1 10.0.0.1", USAGE,
+         "float: not a verb (it is a line of the files: man netalias.conf, netalias help cluster)"),
         ("help publsh", USAGE, "help publsh: neither a verb nor the name of an alias"
          " (did you mean publish?)"),
         ("help a", USAGE, "help a: this could be adopt or announce"),

@@ -196,6 +196,10 @@ def test_moving(asking: Asking) -> None:
         ("move 10.0.0.1", "cluster move 10.0.0.1: an address and a host are needed"
          " (netalias help cluster)"),
         ("hosts n1", "cluster hosts n1: one word too many (netalias help cluster)"),
+        ("etcd http://a", "cluster etcd: etcd: unknown"
+         " (it is a line of the files: man netalias.conf, netalias help cluster)"),
+        ("move eth0:109 n1", "eth0:109: the name of an alias; its address is needed"
+         " (netalias cluster owners)"),
         ("move 10.0.0.1/24 n1", "10.0.0.1/24: an address without a prefix length is needed"),
     ],
 )  # fmt: skip

@@ -155,7 +155,11 @@ WORDS = "ca cert key user prefix node weight ttl tickles"
          " (cluster etcd https://a:2379,https://b:2379)"),
         *((f"cluster etcd {text}", f"f:1:14: cluster etcd: {text}: not an endpoint"
            " (cluster etcd https://a:2379,https://b:2379)")
-          for text in ("a:2379", "ftp://a", "http://", "http://a/b", "http://u@a", "http://::1")),
+          for text in ("a:2379", "ftp://a", "http://", "http://a/b", "http://u@a", "http://::1",
+                       "http://a:2379/v3")),
+        *((f"cluster etcd {text}", "f:1:14: cluster etcd: an endpoint is missing at a comma, where"
+           " no blank may stand (cluster etcd https://a:2379,https://b:2379)")
+          for text in ("http://a, http://b", ",http://b", "http://a,,http://b")),
         ("cluster etcd http://a:0", "f:1:14: cluster etcd: http://a:0: not a port"
          " (cluster etcd https://a:2379,https://b:2379)"),
         ("cluster etcd http://a,http://a:2379",

@@ -91,9 +91,7 @@ class Settings:
         except (OSError, ValueError) as error:
             words = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
             text = str(words).replace("_", " ").lower()
-            if (
-                isinstance(error, ssl.SSLError) and not error.reason
-            ):
+            if isinstance(error, ssl.SSLError) and not error.reason:
                 text = f"this is no certificate in PEM, or {key} is no key in PEM"
             raise errors.StateError(f"{at}: {text}") from None
         return context
