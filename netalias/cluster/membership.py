@@ -179,6 +179,7 @@ class Membership:
             if not refused:
                 name = self._settings.node
                 text = f"another host is in the cluster as {name}: nothing is taken until it goes"
+                text += " (node NAME in the line cluster gives this one another name)"
                 self._outbox.note(text, error=True)
 
     def _stay(self, now: float) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from netalias.families import AliasType
 
 KEYWORD = "float"
+STORE = "cluster"
+STORE_NEEDED = "cluster, which names the store (cluster etcd https://a:2379,https://b:2379)"
 EACH = "each"
 PREFER, HOLD_DOWN = "prefer", "hold-down"
 NAME_MAX = 64
@@ -112,7 +114,10 @@ class Float(Task):
 
     def settle(self, others: Iterable[Task], slots: Mapping[str, Mapping[int, object]]) -> None:
         """Check that nothing else has an address or a slot of it: neither the *others* nor the
-        aliases with these *slots* by main device. Raises AlreadyExists."""
+        aliases with these *slots* by main device; note whether a line names the store. Raises
+        AlreadyExists."""
+        others = [*others]
+        self.lacks = "" if any(one.keyword == STORE for one in others) else STORE_NEEDED
         declared = slots.get(self.main, {})
         if not declared.keys().isdisjoint(self.slots):
             slot = next(slot for slot in self.slots if slot in declared)

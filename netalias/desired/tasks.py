@@ -39,6 +39,8 @@ class Task:
     keyword = ""
     watched = True
     """Whether nothing becomes of it unless a watcher runs."""
+    lacks = ""
+    """The line without which no watcher carries it out, if the files do not have that."""
     source = ""
     line = 0
 
@@ -137,6 +139,8 @@ def waiting(tasks: Sequence[Task], by_hand: Mapping[str, str] = NOTHING) -> str:
     first, more = named[0], len(named) - 1
     rest = f" and {more} more {'lines' if more > 1 else 'line'}" if more else ""
     title = f"{first.title} ({first.place}){rest}"
+    if left and first.lacks:
+        return f"{first.title} ({first.place}) waits for a line {first.lacks}"
     if left:
         return f"{title} {'wait' if more else 'waits'} for a watcher (netalias watch)"
     verb = "give" if more else "gives"

@@ -81,7 +81,7 @@ class Agent:
         self.floats = Floats(controller, checks, journal, clock, boottime, self._send)
         self._mains = Mains(controller.devices, journal)
         self._tasks: list[Task] = []
-        self._lines: list[str] = []
+        self._lines: list[str] | None = None
         self._told: list[str] = []
         self._store = ""
         self._alive = 0.0

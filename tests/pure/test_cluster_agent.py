@@ -187,7 +187,10 @@ def test_a_second_host_of_a_name_takes_nothing() -> None:
     second.start()
     found.run(60.0)
     assert found.spread() == {"a": 6, "b": 6, "x": 0}
-    text = "another host is in the cluster as a: nothing is taken until it goes"
+    text = (
+        "another host is in the cluster as a: nothing is taken until it goes"
+        " (node NAME in the line cluster gives this one another name)"
+    )
     assert second.notes == [text]
     found.hosts["a"].kill()
     found.run(60.0)

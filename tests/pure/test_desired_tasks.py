@@ -128,6 +128,18 @@ def test_what_waits_is_one_sentence() -> None:
     )
 
 
+def test_a_line_that_lacks_another_one_waits_for_that() -> None:
+    """A watcher would not help."""
+    text = "float web eth0:100-101 10.0.0.100-101/24"
+    assert waiting(parse(text).tasks) == (
+        "float web (f:1) waits for a line cluster, which names the store"
+        " (cluster etcd https://a:2379,https://b:2379)"
+    )
+    assert waiting(parse(f"{text}\ncluster etcd http://a").tasks) == (
+        "float web (f:1) and 1 more line wait for a watcher (netalias watch)"
+    )
+
+
 def test_what_was_asked_for_by_hand_is_named_as_the_reason() -> None:
     """A watcher runs then, and to start one would not help; the command in the hint does. What
     still waits for a watcher is told first, also where the same was asked for by hand."""

@@ -264,7 +264,8 @@ def test_a_watcher_shows_that_it_is_alive(scripted: Scripted) -> None:
 
 
 def test_without_a_store_nothing_is_held(scripted: Scripted) -> None:
-    """That is told, and no agent is started."""
+    """That is told, and no agent is started; a watcher that was killed holds nothing either."""
+    tasks.write(scripted.folder, [STORE, WEB], tasks.FLOATS)
     scripted.declare(WEB)
     scripted.turn()
     assert scripted.processes == []
