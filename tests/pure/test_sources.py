@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pwd
 import threading
 from pathlib import Path
 
@@ -204,7 +205,7 @@ def test_writable_by_others(
     assert error.hint == f"chmod go-w {path}"
 
 
-def fstat(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
+def fstat(monkeypatch: pytest.MonkeyPatch, module: object = sources, **changed: int) -> None:
     """Let a descriptor have another owner or group than it has."""
 
     class Status:
@@ -215,7 +216,7 @@ def fstat(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
             for name, value in changed.items():
                 setattr(self, name, value)
 
-    monkeypatch.setattr(sources, "fstat", Status)
+    monkeypatch.setattr(module, "fstat", Status)
 
 
 @pytest.mark.usefixtures("superuser")
@@ -239,6 +240,29 @@ def test_owner(
         assert sources.read([str(path)]) == [(str(path), b"x")]
     else:
         assert "owned by another user" in str(refused(path))
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("netalias", True), ("somebody", False)])
+def test_a_secret_of_the_service_serves_root_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, trusted: bool
+) -> None:
+    """The watcher has to read it as the user of its unit, and commands of root use the same."""
+    found = pwd.struct_passwd((name, "x", 990, 990, "", "/", "/bin/false"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda asked: {name: found}[asked])
+    monkeypatch.setattr(trust, "geteuid", lambda: 0)
+    path = tmp_path / "one"
+    path.write_bytes(b"x")
+    path.chmod(0o600)
+    fstat(monkeypatch, trust, st_uid=990)
+    if not trusted:
+        with pytest.raises(errors.StateError, match="owned by another user"):
+            trust.secret(str(path), "this key")
+        return
+    assert trust.secret(str(path), "this key") == b"x"
+    path.chmod(0o640)
+    fstat(monkeypatch, trust, st_uid=990)
+    with pytest.raises(errors.StateError, match="others may read it"):
+        trust.secret(str(path), "this key")
 
 
 @pytest.mark.usefixtures("superuser")
