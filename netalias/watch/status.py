@@ -26,9 +26,15 @@ class Status:
         """The number of declarations and repairs in a line."""
         wished, healed = self._controller.wished, self._controller.healed
         text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
-        if self.tasks:
-            text += f"; {counted(self.tasks, 'line')} beside them"
+        text += self._beside()
         return f"{text}; {healed} put right" if healed else text
+
+    def read_again(self, count: int) -> str:
+        """The number of aliases in files that were read again."""
+        return f"read again: {counted(count, 'alias')} declared{self._beside()}"
+
+    def _beside(self) -> str:
+        return f"; {counted(self.tasks, 'line')} beside them" if self.tasks else ""
 
     def begun(self) -> None:
         """Tell that the start, or a reload, is finished."""

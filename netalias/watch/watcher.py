@@ -7,7 +7,6 @@ from os import stat
 from time import monotonic, sleep, time
 
 from netalias import errors, trust
-from netalias.desired.declarations import counted
 from netalias.engine.reconcile import Rules, check_reload
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
@@ -412,7 +411,7 @@ class Watcher:
                 self.controller.load(declared, digest)
                 self._load_tasks(declared)
                 self._declared, self._digest = declared, digest
-                self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
+                self.journal.info(self._summary.read_again(len(declared)))
                 self._act()
             self._complaint = ""
             if not self._unseen:
