@@ -25,6 +25,7 @@ from netalias.cluster.orders import (
     Stands,
     Take,
     Taken,
+    parts,
 )
 from netalias.cluster.records import Owner
 from netalias.cluster.rights import Rights
@@ -218,26 +219,29 @@ class Holdings:
 
     def _hold(self, keys: Sequence[Key], now: float) -> None:
         """Have addresses made that are ours."""
-        if not keys:
-            return
-        self._taken_first = min(self._taken_first, now)
-        number = self._outbox.order(Take(self._membership.until, keys))
-        for key in keys:
-            self.states[key] = State(HELD, now, number)
+        if keys:
+            self._taken_first = min(self._taken_first, now)
+        until = self._membership.until
+        self._order(lambda part: Take(until, part), keys, HELD, now)
 
     def _release(self, keys: Sequence[Key], now: float) -> None:
-        if not keys:
-            return
-        number = self._outbox.order(Release(keys))
-        for key in keys:
-            self.states[key] = State(LEAVING, now, number)
+        self._order(Release, keys, LEAVING, now)
+
+    def _order(
+        self, kind: Callable[[Sequence[Key]], Message], keys: Sequence[Key], name: str, now: float
+    ) -> None:
+        """Order something of addresses, whose state has this name from now on."""
+        for part in parts(keys):
+            number = self._outbox.order(kind(part))
+            for key in part:
+                self.states[key] = State(name, now, number)
 
     def _clear(self) -> None:
         """Remove what stands here from before, and is not ours by its key."""
         foreign = sorted(key for key in self._standing if not self._rights.ours(key))
         self._standing.clear()
-        if foreign:
-            self._outbox.order(Release(foreign))
+        for part in parts(foreign):
+            self._outbox.order(Release(part))
 
     def _give_up(self, now: float) -> None:
         """Release what is to be elsewhere, at its pace, or nowhere at once."""
@@ -308,10 +312,7 @@ class Holdings:
                 ready.append(key)
             else:
                 check.append(key)
-        if check:
-            number = self._outbox.order(Check(check))
-            for key in check:
-                self.states[key] = State(CHECKING, now, number)
+        self._order(Check, check, CHECKING, now)
         if ready:
             self._claim(ready[: self._most], now)
 

@@ -23,13 +23,13 @@ from netalias.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     Key = tuple[str, str]
     """The name of a pool, and an address of it."""
 
-LINE_MAX = 1 << 20
-"""Bytes of a line: 10 000 addresses of IPv6 and their pool fit."""
+KEYS_MAX = 1000
+"""Addresses of a line at most: one of more than system.lines.LINE_MAX bytes ends the link."""
 
 
 class Message(Value):
@@ -147,6 +147,12 @@ class Taken(Message):
 MESSAGES: dict[str, type[Message]] = {
     one.word: one for one in (Take, Extend, Release, Check, Forget, Stands, Gone, Checked, Taken)
 }
+
+
+def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """So many of them at a time as go into one message."""
+    for at in range(0, len(keys), KEYS_MAX):
+        yield keys[at : at + KEYS_MAX]
 
 
 def parse(line: str) -> Message:

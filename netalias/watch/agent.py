@@ -14,7 +14,7 @@ import sys
 from select import POLLOUT, poll
 
 from netalias import errors
-from netalias.cluster.orders import Stands, parse
+from netalias.cluster.orders import Stands, parse, parts
 from netalias.desired.cluster import cluster
 from netalias.runtime import tasks as carried
 from netalias.runtime.loans import now as boottime
@@ -146,7 +146,8 @@ class Agent:
                 raise
         self._link = link
         self._declare()
-        self._send(Stands(self.floats.standing()))
+        for part in parts(self.floats.standing()):
+            self._send(Stands(part))
 
     def _declare(self) -> None:
         """Tell the lines of what can stand here, and that there are no more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.claim import OFF, Claim, Policy
-from netalias.cluster.orders import Checked, Taken
+from netalias.cluster.orders import Checked, Taken, parts
 from netalias.model import AF_INET
 
 TYPE_CHECKING = False
@@ -65,10 +65,9 @@ class Questions:
         )
 
     def _tell(self, free: Sequence[Key], taken: Sequence[Key]) -> None:
-        if free:
-            self._report(Checked(free))
-        if taken:
-            self._report(Taken(taken))
+        for kind, keys in ((Checked, free), (Taken, taken)):
+            for part in parts(keys):
+                self._report(kind(part))
 
 
 def _claim(pool: Float, packed: bytes, main: Device) -> Claim:

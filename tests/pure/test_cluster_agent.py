@@ -8,11 +8,12 @@ import pytest
 from clustered import Cluster, Host, spread
 
 from netalias.cluster import declared as declared_pools
-from netalias.cluster import fence, records
+from netalias.cluster import fence, orders, records
 from netalias.cluster.holdings import CHECKING, FOREIGN, State
 from netalias.cluster.orders import Check, Extend, Gone, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
+from netalias.system.lines import LINE_MAX
 
 KEYS = Keys("/netalias")
 FIRST = ("web", "10.0.0.1")
@@ -561,3 +562,19 @@ def test_a_pool_that_is_gone_is_no_longer_declared_differently() -> None:
         host.declare({"db": spread(1, 4)})
     found.run(1.0)
     assert not declared.differing
+
+
+def test_no_line_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of an order is answered by itself."""
+    assert len(Take(1e9, [("w" * 64, "2001:db8:" * 4 + "::1")] * orders.KEYS_MAX).line()) < LINE_MAX
+    monkeypatch.setattr(orders, "KEYS_MAX", 2)
+    found = cluster("a", 9)
+    host = found.hosts["a"]
+    host.agent.suspended(host.clock())
+    found.run(30.0)
+    assert found.whole()
+    host.begin_agent()
+    found.run(30.0)
+    assert found.whole()
+    assert {Check, Release, Take} <= {type(one) for one in host.ordered}
+    assert max(len(one.keys) for one in host.ordered) == 2

@@ -107,7 +107,7 @@ def scripted(tmp_path: Path) -> object:
 def test_an_agent_is_told_the_lines_and_what_stands(scripted: Scripted) -> None:
     """Again whenever they change; an empty line ends them."""
     scripted.declare(STORE, WEB)
-    assert scripted.turn() == [STORE, WEB, "", "stands"]
+    assert scripted.turn() == [STORE, WEB, ""]
     assert tasks.left(scripted.folder, tasks.FLOATS) == [STORE, WEB]
     scripted.declare(STORE, WEB)
     assert scripted.turn() == []
@@ -226,7 +226,7 @@ def test_a_device_that_reaches_nobody_is_left_to_other_hosts(scripted: Scripted)
     scripted.watched.controller.hear = scripted.agent.hear
     other = "float db eth1:1 10.0.1.1/24"
     scripted.declare(STORE, WEB, other, "float gone eth7:1 10.0.2.1/24")
-    assert scripted.turn() == [STORE, WEB, other, "", "stands"]
+    assert scripted.turn() == [STORE, WEB, other, ""]
     assert "there is no device eth7" in "".join(scripted.watched.said())
     kernel = scripted.watched.kernel
     kernel.set_device("eth0", up=False)
