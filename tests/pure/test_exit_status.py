@@ -149,6 +149,8 @@ TABLE = (
     ("vif9", REFUSED),
     ("vif9-", REFUSED),
     ("record", USAGE),
+    ("filter eth0 eth1", USAGE),
+    ("cluster elect", USAGE),
     ("relay nosuch on eth0 carriage udp", USAGE),
     ("relay9-", REFUSED),
     ("link nosuch", USAGE),
@@ -215,7 +217,8 @@ def test_every_verb_is_in_the_table() -> None:
         if words and words[0] in cli.VERBS and status in verbs:
             verbs[status].add(words[0])
     without = {
-        "confirm", "doctor", "link", "monitor", "record", "relay", "rollback", "unpublish", "watch",
+        "cluster", "confirm", "doctor", "filter", "link", "monitor", "record", "relay", "rollback",
+        "unpublish", "watch",
     }  # fmt: skip
     assert verbs[OK] == set(cli.VERBS) - without
     assert set(cli.VERBS) - verbs[USAGE] == {"complete"}

@@ -27,7 +27,7 @@ def child(seconds: float, *, stop: bool) -> tuple[int, bytes]:
     os.close(writing)
     if stop:
         assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
-        sleep(5 * seconds)
+        sleep(20 * seconds)
         os.kill(pid, signal.SIGCONT)
     status = os.waitpid(pid, 0)[1]
     text = os.read(reading, 10)
