@@ -10,7 +10,6 @@ the device.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from os import uname
 
 from zeroconf import Error, IPVersion, ServiceInfo, Zeroconf
@@ -67,8 +66,10 @@ class Announced:
             if record is not None and place:
                 self._announce(record, place)
         except (Error, OSError, RuntimeError) as error:
-            with suppress(Error, OSError, RuntimeError):  # of a network that is too busy, as before
+            try:
                 self._close()
+            except (Error, OSError, RuntimeError):
+                pass  # for the same reason, which is told
             name = "" if record is None else f"{record.name}: "
             raise errors.StateError(f"{name}DNS-SD: {str(error) or type(error).__name__}") from None
 
