@@ -165,12 +165,7 @@ class Lifecycle:
         if not left:
             return False
         outcome = remove(self._engine, observed, left)
-        for item in outcome.done:
-            if item.sign == REMOVED:
-                says = "its lease has expired, and it is removed"
-                if item.name in self._report.duplicates:
-                    says = "another host has its address, and it is removed"
-                self._report.journal.notice(f"{item.name}: {says}")
+        self._report.ended([item.name for item in outcome.done if item.sign == REMOVED])
         return self._report.failures(outcome)
 
     def give_up(self, affected: Affected) -> bool:

@@ -114,6 +114,17 @@ class Report:
         for note in first(new, "warning"):
             self.journal.warning(note)
 
+    def ended(self, found: Sequence[AliasName]) -> None:
+        """Log aliases that went with their leases, or with an address that another host has. All of
+        those that float go at once when the store of their cluster is away."""
+        for name in found[:FEW]:
+            says = "its lease has expired"
+            if name in self.duplicates:
+                says = "another host has its address"
+            self.journal.notice(f"{name}: {says}, and it is removed")
+        if len(found) > FEW:
+            self.journal.notice(f"{counted(len(found) - FEW, 'alias')} more removed likewise")
+
     def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
         """Log repairs, each with the netlink port ID behind the change that it undoes."""
         self.healed += len(items)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 
+from netalias.engine import Engine, Setup
+from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, Address
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Rule, Way
 from netalias.model.leases import MarkAddress
+from netalias.model.names import AliasName
 from netalias.model.renames import RenameLink
 from netalias.model.steps import (
     AddAddress,
@@ -18,7 +23,8 @@ from netalias.model.steps import (
     SetLink,
     Step,
 )
-from netalias.watch.report import repair
+from netalias.system.journal import Journal
+from netalias.watch.report import FEW, Report, repair
 
 ONE = Address(7, AF_INET, bytes((10, 0, 0, 1)), 32)
 TWO = Address(7, AF_INET, bytes((10, 0, 0, 2)), 32)
@@ -60,3 +66,22 @@ WAY = Way(7, AF_INET, 1)
 def test_a_repair(steps: list[Step], words: str) -> None:
     """The repair itself, in the words of ip(8)."""
     assert repair(steps) == words
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 10_000])
+def test_many_that_end_at_once_are_few_lines(count: int) -> None:
+    """The first ones by name, and what became of each of them."""
+    log = StringIO()
+    names = [AliasName("eth0", slot) for slot in range(count)]
+    journal = Journal(stream=log, environ={}, now=str)
+    Report(journal, Engine(Setup(Memory())), names[:1]).ended(names)
+    lines = [line.partition("netalias: ")[2] for line in log.getvalue().splitlines()]
+    assert lines[0] == "eth0:0: another host has its address, and it is removed"
+    assert lines[1:FEW] == [
+        f"{name}: its lease has expired, and it is removed" for name in names[1:FEW]
+    ]
+    more = {
+        FEW + 1: ["1 alias more removed likewise"],
+        10_000: ["9992 aliases more removed likewise"],
+    }
+    assert lines[FEW:] == more.get(count, [])
