@@ -11,6 +11,7 @@ from _socket import inet_pton
 
 from netalias import errors
 from netalias.claim import OFF
+from netalias.cluster import fence
 from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
 from netalias.cluster.suspend import Suspension
 from netalias.desired.blocks import Block
@@ -179,7 +180,9 @@ class Floats:
         self.forget()
 
     def forget(self, order: Forget | None = None) -> None:
-        """Nothing is ours any more. What stands runs out."""
+        """Nothing is ours any more. What stands runs out, unless that may be too late."""
+        if self._lifetimes.unsure:
+            self._drop_all(self.ours)
         self.ours = {}
         self._making = {}
         self._asking = []
@@ -335,6 +338,7 @@ class Floats:
     def tick(self, now: float) -> None:
         """Do what is due: first what must not stand any more, then what waits for an answer."""
         self._looked = now
+        self._prolonging |= self._lifetimes.unsure
         if self._suspension.passed(self._boottime(), self._clock()) and self._pools:
             self._give_up()
         if self._doubtful:
@@ -383,10 +387,15 @@ class Floats:
         self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
 
     def _prolong(self) -> None:
-        """Set the lifetimes of all that is ours; what is not there is made again."""
+        """Set the lifetimes of all that is ours; what is not there is made again. What may have
+        been set too late is set once more."""
         self._controller.read_events(TURN)
         observed = self._controller.observe()
         there = self._standing(observed)
+        if self._lifetimes.unsure:
+            boottime = self._boottime()
+            late = [key for key, one in self.ours.items() if not fence.seconds(one, boottime)]
+            self._drop_all(late)  # too late to set them right
         standing = [(there[key], until) for key, until in self.ours.items() if key in there]
         problems = self._lifetimes.prolong(standing, observed)
         for text in problems:

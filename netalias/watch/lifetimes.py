@@ -37,15 +37,20 @@ class Lifetimes:
         self._engine = engine
         self._boottime = boottime
         self._apart = apart
+        self.unsure = False
+        """Whether the kernel may have got some of the last ones too late. A process that waits in
+        the kernel, as for the lock of rtnetlink, is ended only after what it waits for is done."""
 
     def prolong(self, standing: Sequence[Standing], observed: Observed) -> list[str]:
         """Set the lifetimes of addresses that stand; the first error of each batch."""
         found = []
+        self.unsure = False
         for at in range(0, len(standing), BATCH):
             batch = standing[at : at + BATCH]
             try:
                 text = self._apart(fence.SETTING, self._setting(batch, observed))
             except errors.StateError as error:
+                self.unsure = True
                 text = error.line()
             if text:
                 found.append(text)
