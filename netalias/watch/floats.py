@@ -116,7 +116,9 @@ class Floats:
     # Lines
 
     def load(self, tasks: Iterable[Task]) -> None:
-        """Replace the lines. What is ours and stands in none of them any more is removed."""
+        """Replace the lines. What stands in none of them any more is removed, ours or not: nothing
+        would tell by now that its lifetime is not to be renewed."""
+        former_keys = self._addresses
         self._pools = {one.name: one for one in floats(tasks)}
         self._addresses = {
             packed: (one.name, one.spelled(packed))
@@ -128,6 +130,10 @@ class Floats:
             found = self._find(key)
             if found is None or not _alike(found[0].wish_of(packed), former.wish_of(packed)):
                 self._drop(key)
+        gone = former_keys.keys() - self._addresses.keys()
+        for alias in self._controller.observe().aliases if gone else ():
+            if alias.address in gone and alias.ours and alias.lease:
+                self._leaving.setdefault(former_keys[alias.address], alias.address)
 
     def _find(self, key: Key) -> tuple[Float, bytes] | None:
         """The pool and the packed form of an address; None for one that is not declared."""

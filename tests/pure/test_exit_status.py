@@ -149,7 +149,7 @@ TABLE = (
     ("vif9", REFUSED),
     ("vif9-", REFUSED),
     ("record", USAGE),
-    ("filter eth0 eth1", USAGE),
+    ("filter --once", USAGE),
     ("cluster elect", USAGE),
     ("relay nosuch on eth0 carriage udp", USAGE),
     ("relay9-", REFUSED),

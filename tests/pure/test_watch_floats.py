@@ -459,6 +459,17 @@ def test_after_a_suspension_what_only_runs_out_is_given_up_too(declared: bool) -
     assert [*host.there()] == ["eth0:105"]
 
 
+@pytest.mark.parametrize("later", ["", "float web eth0:101-104 10.0.0.101-104/24 kind label"])
+def test_what_no_line_tells_of_any_more_is_removed_though_it_only_runs_out(later: str) -> None:
+    """Whoever renews lifetimes would not know that this one floats."""
+    host = Host()
+    host.take("10.0.0.100", left=30)
+    host.order(Forget())
+    assert [*host.there()] == ["eth0:100"]
+    host.declare(later)
+    assert host.there() == {}
+
+
 @pytest.mark.parametrize("message", [Take, Release])
 @pytest.mark.parametrize(
     "later", ["", "float web eth0:101-104 10.0.0.101-104/24 kind label", LINE.replace("web", "www")]
@@ -466,13 +477,12 @@ def test_after_a_suspension_what_only_runs_out_is_given_up_too(declared: bool) -
 def test_what_no_line_tells_of_any_more_is_removed_before_it_counts_as_gone(
     message: type[Message], later: str
 ) -> None:
-    """It stands from before, and the agent knows by the store that it is ours: the lines have
-    changed meanwhile. As long as it stands nobody else may have it."""
-    host = Host()
-    host.take("10.0.0.100", left=30)
-    host.order(Forget())
-    host.declare(later)  # where it is not about to lose all, the watcher has removed it by now
-    assert [*host.there()] == ([] if "101" in later else ["eth0:100"])
+    """It stands from a former watcher, and the agent knows by the store that it is ours: the lines
+    have changed meanwhile. As long as it stands nobody else may have it."""
+    host = Host(later)
+    host.watched.engine.create("eth0:100", "10.0.0.100/24", kind="label", lease=10)
+    host.act()
+    assert [*host.there()] == ["eth0:100"]
     if message is Take:
         told = host.take("10.0.0.100")
     else:
