@@ -157,7 +157,7 @@ class Membership:
         """End the registration, when nothing is held any more."""
         if self._lease:
             self._ask(Revoke(self._lease), now, self._ignored)
-        self._forget()
+        self._drop()  # without a token for another one: the file may be the next agent's by now
 
     def _join(self, now: float) -> None:
         """The next step towards a registration."""
@@ -291,6 +291,10 @@ class Membership:
         """Begin anew, as another registration on another lease."""
         self._own.add(self.token)
         self.token = self._tokens()
+        self._drop()
+
+    def _drop(self) -> None:
+        """The registration and the lease are over."""
         if self.created:
             self.former.add(self.created)
         self.created = self._lease = 0

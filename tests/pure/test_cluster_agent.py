@@ -578,3 +578,13 @@ def test_no_line_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.whole()
     assert {Check, Release, Take} <= {type(one) for one in host.ordered}
     assert max(len(one.keys) for one in host.ordered) == 2
+
+
+def test_an_agent_that_leaves_makes_no_token() -> None:
+    """The next one may have begun, and has written its own into the same file."""
+    found = cluster("a", 2)
+    host = found.hosts["a"]
+    before = [*host.tokens.after().former]
+    host.agent.membership.leave(host.clock())
+    assert host.tokens.after().former == before
+    assert host.agent.membership.created == 0
