@@ -284,3 +284,9 @@ def _wish(title: str, words: list[str], places: Sequence[int]) -> Wish:
 def floats(tasks: Iterable[Task]) -> list[Float]:
     """The pools that float among *tasks*."""
     return [one for one in tasks if isinstance(one, Float)]
+
+
+def alike(wish: Wish, former: Wish) -> bool:
+    """Whether two wishes for one address ask for the same alias."""
+    slots = (slot for slot in wish.__slots__ if slot != "type")  # that of one address is the same
+    return all(getattr(wish, slot) == getattr(former, slot) for slot in slots)

@@ -16,14 +16,13 @@ from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
 from netalias.cluster.suspend import Suspension
 from netalias.desired.blocks import Block
 from netalias.desired.declarations import Declarations, counted
-from netalias.desired.floats import floats
+from netalias.desired.floats import alike, floats
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import mend, remove
 from netalias.kernel.netlink.monitor import TURN
 from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE
 from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
-from netalias.model.steps import DelAddress
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.cluster.orders import Key, Message
-    from netalias.desired import Wish
     from netalias.desired.floats import Float
     from netalias.desired.tasks import Task
     from netalias.engine.reconcile import Outcome
@@ -128,7 +126,7 @@ class Floats:
         for key in [*self.ours]:
             former, packed = self._places[key]
             found = self._find(key)
-            if found is None or not _alike(found[0].wish_of(packed), former.wish_of(packed)):
+            if found is None or not alike(found[0].wish_of(packed), former.wish_of(packed)):
                 self._drop(key)
         gone = former_keys.keys() - self._addresses.keys()
         for alias in self._controller.observe().aliases if gone else ():
@@ -382,15 +380,9 @@ class Floats:
         suspended their lifetimes stood still. What is left of their devices goes later."""
         self._journal.warning("the machine was suspended: all addresses that float are given up")
         observed = self._controller.observe()
-        steps = []
-        for alias in (one for aliases in self._present(observed).values() for one in aliases):
-            if not alias.lease:
-                continue
-            assert alias.carrier is not None
-            assert alias.entry is not None
-            steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
+        present = [one for aliases in self._present(observed).values() for one in aliases]
         self._drop_all(self.ours)
-        self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
+        self._lifetimes.end([one for one in present if one.lease], observed)
 
     def _prolong(self) -> None:
         """Set the lifetimes of all that is ours; what is not there is made again. What may have
@@ -494,12 +486,6 @@ class Floats:
         if line != self._complaint:
             self._complaint = line
             self._journal.warning(line)
-
-
-def _alike(wish: Wish, former: Wish) -> bool:
-    """Whether two wishes ask for the same alias."""
-    slots = (slot for slot in wish.__slots__ if slot != "type")  # that of one address is the same
-    return all(getattr(wish, slot) == getattr(former, slot) for slot in slots)
 
 
 _ORDERS: dict[type[Message], Callable[[Floats, Any], object]] = {

@@ -9,10 +9,11 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cluster import fence
 from netalias.model.leases import RenewAddress
+from netalias.model.steps import DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.engine import Engine
     from netalias.model import Alias
@@ -55,6 +56,15 @@ class Lifetimes:
             if text:
                 found.append(text)
         return found
+
+    def end(self, aliases: Iterable[Alias], observed: Observed) -> None:
+        """Delete the addresses of these aliases in one batch. Raises KernelError."""
+        steps = []
+        for alias in aliases:
+            assert alias.carrier is not None
+            assert alias.entry is not None
+            steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
+        self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
 
     def _setting(self, standing: Sequence[Standing], observed: Observed) -> Callable[[], str]:
         """A function that sets the lifetimes of some addresses, by a socket of its own, and gives
