@@ -54,6 +54,8 @@ CHUNK = 128
 """Addresses that are made in one transaction: there is a deadline for it."""
 LEAVING = 64
 """Addresses that are removed in one transaction: others have them when all of these have gone."""
+PARTS = 4
+"""The part of those that are left is removed at once where that is more."""
 LOOK = 0.25
 """Seconds between two looks at whether the machine was suspended."""
 RUNS_OUT = 3.0
@@ -404,7 +406,8 @@ class Floats:
 
     def _remove(self, now: float) -> None:
         """Remove some of the addresses that are to go. Raises KernelError, LockBusy."""
-        keys = [*self._leaving][:LEAVING]
+        # Each time costs a reading of everything: of thousands more go at once.
+        keys = [*self._leaving][: max(LEAVING, len(self._leaving) // PARTS)]
         with self._engine.transaction():
             observed = self._engine.observe()
             there = self._present(observed)

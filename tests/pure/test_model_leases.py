@@ -738,3 +738,27 @@ def test_age_makes_no_difference() -> None:
     )
     assert make(0) == make(50)
     assert make(250).lease == 32
+
+
+def test_thousands_of_stamps_read_the_clock_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """times(2) is a system call; its count is in hundredths of a second."""
+    read = 0
+
+    class Times:
+        elapsed = 50.0
+
+    def times() -> Times:
+        nonlocal read
+        read += 1
+        return Times()
+
+    now = 1000.0
+    monkeypatch.setattr(jiffies, "times", times)
+    monkeypatch.setattr(jiffies, "clock_gettime", lambda clock: now)
+    monkeypatch.setattr(jiffies, "_read", [float("-inf"), 0.0])
+    monkeypatch.setattr(jiffies, "_BEGINNING", 1000)
+    assert {jiffies.age(3900) for _ in range(1000)} == {100}
+    assert read == 1
+    now += jiffies.FRESH + 0.001
+    Times.elapsed = 50.25
+    assert jiffies.age(3900) == 125

@@ -17,8 +17,16 @@ APART = 100 * 86400
 HALF = 1 << 31
 
 
+FRESH = 0.005
+"""Seconds for which one reading of times(2) serves: a dump has thousands of stamps."""
+_read = [float("-inf"), 0.0]
+
+
 def _ticks() -> int:
-    return round(times().elapsed * 100)
+    now = clock_gettime(CLOCK_MONOTONIC)
+    if now - _read[0] >= FRESH:
+        _read[:] = now, times().elapsed
+    return round(_read[1] * 100)
 
 
 def _first(rate: int) -> int:

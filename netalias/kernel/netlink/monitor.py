@@ -247,7 +247,8 @@ class Monitor:
         if event.what != ADDRESS or event.new is not None or event.key[2] != AF_INET:
             return
         index = event.key[1]
-        if not any(key[2] == AF_INET for key, _ in self.state.of(index, ADDRESS)):
+        keys = iter(self.state.parts.get(index, ()))  # as few as needed: thousands may go at once
+        if not any(key[0] == ADDRESS and key[2] == AF_INET for key in keys):
             for key, route in self.state.of(index, LOCAL):
                 if route.family == AF_INET:
                     yield from apply(self.state, key, None)
