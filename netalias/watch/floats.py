@@ -28,6 +28,7 @@ from netalias.plan.diff import ADDED
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.deadline import Deadline, aside
 from netalias.watch.lifetimes import Lifetimes
+from netalias.watch.prepared import prepare
 from netalias.watch.questions import Questions
 
 TYPE_CHECKING = False
@@ -120,6 +121,8 @@ class Floats:
         would tell by now that its lifetime is not to be renewed."""
         former_keys = self._addresses
         self._pools = {one.name: one for one in floats(tasks)}
+        if self._pools:
+            prepare()
         self._addresses = {
             packed: (one.name, one.spelled(packed))
             for one in self._pools.values()
