@@ -16,6 +16,8 @@ from netalias.model import (
     IFA_F_TENTATIVE,
     PROTOCOL,
     RT_SCOPE_LINK,
+    SCRATCH,
+    is_scratch,
     names,
 )
 from netalias.model.events import (
@@ -201,6 +203,12 @@ class Impact:
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS
 
+    def _was_alias(self, device: Device) -> bool:
+        """Whether a device is that of an alias, or of one that is being deleted with others."""
+        group = device.group
+        ours = group == self._group or (group & SCRATCH > 0 and is_scratch(group, self._group))
+        return ours and device.kind in KINDS
+
     def _is_hidden(self, device: Device) -> str:
         """The name of the main device of a hidden device; empty for any other one."""
         if device.group != group_of(self._group):
@@ -283,9 +291,11 @@ class Impact:
 
     def _main(self, event: Event, device: Device) -> None:
         called = {device.name, *device.altnames}
-        if event.what == ARRIVAL or event.what in NAMING:
-            self._declared = None
         wanted = not self.wished.mains.isdisjoint(called)
+        # That of an alias has no aliases, and thousands may go at once.
+        alias = self._was_alias(device) and not wanted
+        if (event.what == ARRIVAL or event.what in NAMING) and not alias:
+            self._declared = None
         affected, index = self.affected, event.key[1]
         if event.what == ARRIVAL or (event.what == FLAG and event.field == "UP" and event.new):
             affected.down.discard(index)
@@ -296,9 +306,8 @@ class Impact:
             self._went_down(device)
         elif event.what == DEPARTURE:
             affected.down.discard(index)
-            affected.stranded |= {
-                one.index for one in self.state.devices() if self._is_on(one, index)
-            }
+            others = () if alias else self.state.devices()
+            affected.stranded |= {one.index for one in others if self._is_on(one, index)}
             if wanted or self._has_aliases(device):
                 affected.gone[device.name] = None
                 affected.touched = True
@@ -346,7 +355,9 @@ class Impact:
 
     def _has_aliases(self, main: Device) -> bool:
         """Whether a device may have aliases. On a host of containers most devices have none, and
-        they come and go."""
+        they come and go. That of an alias has none."""
+        if self._was_alias(main):
+            return False
         if any(one.address.protocol == PROTOCOL for _, one in self.state.of(main.index, ADDRESS)):
             return True
         if self.state.of(main.index, LOCAL):

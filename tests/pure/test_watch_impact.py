@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from watched import state_of
@@ -13,7 +14,16 @@ from netalias.engine import Engine, Setup
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.kinds import MAGIC
-from netalias.model import AF_INET6, IFA_F_TENTATIVE, IFF_UP, PROTOCOL, Address, Device
+from netalias.model import (
+    AF_INET6,
+    GROUP,
+    IFA_F_TENTATIVE,
+    IFF_UP,
+    PROTOCOL,
+    SCRATCH,
+    Address,
+    Device,
+)
 from netalias.model.events import LINK, Entry, State, address_key, apply, difference
 from netalias.model.steps import AddAltname, DelAltname
 from netalias.watch.impact import Impact
@@ -316,3 +326,31 @@ def test_an_address_that_goes_with_its_device_is_no_duplicate(gone: str, left: l
     for event in apply(state, (LINK, index), None):
         impact.add(event)
     assert sorted(map(str, impact.duplicates)) == left
+
+
+class Counted(dict[int, dict[Any, Any]]):
+    """The objects of all devices, with the number of devices that were looked at."""
+
+    seen = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for index in super().__iter__():
+            self.seen += 1
+            yield index
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP | SCRATCH])
+def test_devices_of_aliases_that_go_cost_the_same_whatever_is_left(group: int) -> None:
+    """Nobody looks at all others for aliases on each of them: they have the group of aliases, or
+    that of a set that is deleted at once."""
+    state, count = State(), 300
+    impact = Impact(state, Index(declarations.parse([("t.conf", TEXT)], lazy())))
+    apply(state, (LINK, 1), Device(1, "eth0", flags=IFF_UP))
+    for index in range(2, count + 2):
+        name = f"eth0_{index + 100}"
+        apply(state, (LINK, index), Device(index, name, link=1, kind="macvlan", group=group))
+    state.parts = parts = Counted(state.parts)
+    for index in range(2, count + 2):
+        for event in apply(state, (LINK, index), None):
+            impact.add(event)
+    assert parts.seen <= 5 * count
