@@ -56,7 +56,7 @@ UNFIT = 10.0
 ASIDE = {CHECKING: PATIENCE, CLEAR: FRESH, FOREIGN: UNFIT}
 """States of addresses that are neither ours nor on their way, with the seconds that each lasts: no
 longer than until their holder gives them up, since that replaces what the link says."""
-MOVING = 1 / 10
+MOVING = 1 / 5
 """The part of a lifetime for which those that stand wait to be prolonged while others come."""
 AGAIN = 0.5
 """Seconds without further transactions after one that was not done, or whose answer is unknown:
