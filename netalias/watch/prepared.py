@@ -1,39 +1,37 @@
-"""What the first address that moves would load, loaded before: an address that is on its way has no
-answer until all of that is read."""
+"""The modules that the first address to move would load, loaded before: an address that is on its
+way has no answer until all of that is read."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 MODULES = (
-    "engine.macs",
-    "engine.settling",
-    "kernel.netlink.group_delete",
-    "kernel.netlink.jiffies",
-    "kernel.netlink.local_routes",
-    "kernel.netlink.neighbours",
-    "kernel.netlink.routes",
-    "kernel.netlink.rules",
-    "kernel.proof",
-    "kernel.refusing",
-    "kinds.device",
-    "kinds.label",
-    "kinds.macvlan",
-    "plan.connected",
-    "plan.places",
-    "plan.promotion",
-    "plan.routes",
-    "plan.sources",
-    "plan.transfer",
-    "plan.undetected",
-    "runtime.former",
-    "runtime.kept",
-    "runtime.sysctls",
+    "netalias.engine.macs",
+    "netalias.engine.settling",
+    "netalias.kernel.netlink.group_delete",
+    "netalias.kernel.netlink.jiffies",
+    "netalias.kernel.netlink.local_routes",
+    "netalias.kernel.netlink.neighbours",
+    "netalias.kernel.netlink.routes",
+    "netalias.kernel.netlink.rules",
+    "netalias.kernel.proof",
+    "netalias.kernel.refusing",
+    "netalias.kinds.device",
+    "netalias.kinds.label",
+    "netalias.kinds.macvlan",
+    "netalias.plan.connected",
+    "netalias.plan.places",
+    "netalias.plan.promotion",
+    "netalias.plan.routes",
+    "netalias.plan.sources",
+    "netalias.plan.transfer",
+    "netalias.plan.undetected",
+    "netalias.runtime.former",
+    "netalias.runtime.kept",
+    "netalias.runtime.sysctls",
 )
-"""Modules below netalias, which add, renew and remove labels and macvlans."""
+"""Modules that add, renew and remove labels and macvlans."""
 
 
 def prepare() -> None:
     """Load them."""
     for name in MODULES:
-        import_module(f"netalias.{name}")
+        __import__(name)
