@@ -234,7 +234,8 @@ def _events(options: Options, asked: Asked, words: list[str]) -> int:
                     raise answer.result
                 if isinstance(answer.result, Events):
                     for one in views.events(answer.result.events, asked.keys, asked.view):
-                        write(json.line(one) if options.json else f"{views.line(one)}\n")
+                        # Not by write(): without a reader there is nothing to go on for.
+                        sys.stdout.write(json.line(one) if options.json else f"{views.line(one)}\n")
                     asked.view.note(answer.result.events, monotonic())
                     sys.stdout.flush()
             turn(asked.engine, monotonic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import schemas
 from test_cli_memory import KERNEL, USAGE, Command
 
+from netalias.cli import Options
 from netalias.cli import cluster as verb
 from netalias.cluster.asking import ask
 from netalias.cluster.memory import MemoryEngine, MemoryStore
@@ -261,3 +263,18 @@ def test_events_as_lines_and_objects() -> None:
     for one in found:
         assert set(one) <= set(schema["properties"])
         assert one["change"] in schema["properties"]["change"]["enum"]
+
+
+def test_events_end_with_their_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in ``netalias cluster events | head -1``, also where nothing is buffered."""
+
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    store = Store()
+    asked = verb.Asked(Cluster(["http://a:2379"], {}), store.memory.session())
+    store.put(KEYS.drain("n2"), b"{}")
+    monkeypatch.setattr("sys.stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        verb._events(Options(lambda options: None), asked, [])  # type: ignore[arg-type,return-value]
