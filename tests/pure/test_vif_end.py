@@ -42,7 +42,14 @@ def test_all_is_undone_when_it_returns(watched: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr(work, "undo", lambda *_: seen.append("undone"))
     monkeypatch.setattr(carried, "wait", lambda *_: seen.append("gone") is None)  # type: ignore[func-returns-value]
     options = SimpleNamespace(
-        engine=engine, dry_run=False, absent_ok=False, changes=None, verbose=False
+        engine=engine,
+        dry_run=False,
+        absent_ok=False,
+        changes=None,
+        verbose=False,
+        until="",
+        exit_when_down=False,
+        if_up=False,
     )
     assert vif.end(options, "vif0") == 0  # type: ignore[arg-type]
     undone = [] if watched else ["undone"]
