@@ -39,10 +39,7 @@ with netalias.open() as engine:
     engine.delete("eth0:0")
 ```
 
-```python
-async for event in netalias.events("address,carrier", "eth0"):  # of a running watcher
-    print(event)
-```
+The events of a running watcher come by `async for event in netalias.events("address", "eth0")`.
 
 With `changed=[]`, `netalias.open` fills that list with the changes that calls make, as the objects
 that [formats.md](formats.md) describes.

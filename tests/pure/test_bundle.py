@@ -261,7 +261,7 @@ def test_a_link_that_was_slow_is_tried_again() -> None:
     slow = flow.pair.a.bundle.members[0]
     slow.rate = 20_000.0
     flow.rate(1.0)
-    assert flow.rate(0.5) >= 0.9 * 2 * fast
+    assert flow.rate(0.2) >= 0.9 * 2 * fast
 
 
 def test_a_long_flow_keeps_its_queues_short() -> None:

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from support import Namespace, until
@@ -17,6 +18,7 @@ from netalias.cluster.holdings import HELD, State
 from netalias.cluster.membership import Settings
 from netalias.cluster.store import Change, Put
 from netalias.cluster.tickles import decode, encode
+from netalias.cluster.tokens import Tokens
 from netalias.kernel.netlink.connections import established
 from netalias.model.connections import Connection
 from netalias.nat.connections import tracked
@@ -154,11 +156,11 @@ def test_tracked(
 
 @FAMILIES
 def test_an_agent_publishes_them(
-    hosts: tuple[Namespace, Namespace, Namespace], family: socket.AddressFamily
+    hosts: tuple[Namespace, Namespace, Namespace], family: socket.AddressFamily, tmp_path: Path
 ) -> None:
     """What the process of an agent collects in its namespace goes to the store."""
     client, host, _ = hosts
-    agent = Agent(Settings("a", 100, 5), "/netalias", lambda: "token", lambda: 0.0, ())
+    agent = Agent(Settings("a", 100, 5), "/netalias", Tokens(str(tmp_path)), lambda: 0.0)
     tickling = process._tickling(agent, "/netalias", "a")
     agent.holdings.states["web", OURS[family]] = State(HELD, 0.0)
     with ExitStack() as stack:
