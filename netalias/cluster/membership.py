@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
         @property
         def former(self) -> Sequence[str]:
-            """Those of the agents before this one."""
+            """The tokens of the agents before this one."""
 
         @property
         def registrations(self) -> Sequence[int]:
-            """Those of the agents before this one."""
+            """The registrations of the agents before this one."""
 
         def __call__(self) -> str: ...
 

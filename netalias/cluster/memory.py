@@ -288,7 +288,7 @@ class MemoryEngine:
         self._inbox = [one for one in self._inbox if one.number != number]
 
     def answers(self) -> list[Answer]:
-        """Those that have come."""
+        """The answers that have come."""
         self._store.catch_up()
         for number in list(self._following):
             self._listen(number)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RATE = 50.0
 """Addresses that a host gives up in a second at least."""
 PART = 1 / 20
-"""The same as a part of those that are to leave, where that is more."""
+"""The part of the addresses that are to leave that it gives up in a second, where that is more."""
 IN_FLIGHT = 16
 """Addresses that are free, on their way to one host."""
 PAUSE = 0.16

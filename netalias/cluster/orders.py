@@ -42,7 +42,7 @@ class Message(Value):
         self.keys = tuple(keys)
 
     def line(self) -> str:
-        """Its line, without the end."""
+        """The line of it, without the end."""
         return " ".join([self.word, *map("/".join, self.keys)])
 
 
@@ -56,7 +56,7 @@ class Timed(Message):
         self.until = until
 
     def line(self) -> str:
-        """Its line, without the end."""
+        """The line of it, without the end."""
         return " ".join([self.word, repr(self.until), *map("/".join, self.keys)])
 
 
@@ -126,7 +126,7 @@ class Gone(Message):
         self.done = done
 
     def line(self) -> str:
-        """Its line, without the end."""
+        """The line of it, without the end."""
         return " ".join([self.word, str(self.done), *map("/".join, self.keys)])
 
 

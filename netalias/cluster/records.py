@@ -109,7 +109,7 @@ class Host(Value):
         self.release = release
 
     def value(self) -> bytes:
-        """Its value in the store."""
+        """The value in the store."""
         fields = {
             "instance": self.instance,
             "weight": self.weight,
@@ -136,13 +136,13 @@ class Owner(Value):
         self.since = since
 
     def value(self) -> bytes:
-        """Its value in the store."""
+        """The value in the store."""
         fields = {"node": self.node, "registration": self.registration, "held": self.held}
         return _value(fields | {"ttl": self.ttl, "since": self.since})
 
 
 def fitting(pools: Mapping[str, Spread]) -> dict[str, Spread]:
-    """Those pools, by name, for which the value of a host has room."""
+    """The pools, by name, for which the value of a host has room."""
     room = VALUE_MAX - REST_MAX
     found = {}
     for name in sorted(pools):

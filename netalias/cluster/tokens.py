@@ -33,10 +33,10 @@ class Tokens:
         ]
         self._lines = [line for line in found if line and line[0].isalnum()][-KEPT:]
         self.former = [line[0] for line in self._lines]
-        """Those of the agents before this one, the last one at the end."""
+        """The tokens of the agents before this one, the last one at the end."""
         numbers = [number(word) for line in self._lines for word in line[1:]]
         self.registrations = [one for one in numbers if one > 0]
-        """Those of the agents before this one."""
+        """The registrations of the agents before this one."""
 
     def __call__(self) -> str:
         """A token that nobody else has."""

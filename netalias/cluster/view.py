@@ -191,7 +191,7 @@ class View:
             self.pins.pop((names[0], names[1]), None)
 
     def _note_gone(self, keys: Iterable[Key], now: float) -> None:
-        """Those who hold these addresses, and are not there, have gone by now."""
+        """Note that those who hold these addresses, and are not there, have gone by now."""
         for key in keys:
             seen = self.owners.get(key)
             owner = seen.owner if seen is not None else None

@@ -84,7 +84,7 @@ class Cluster(Task):
         return found
 
     def fields(self) -> dict[str, object]:
-        """Its JSON object, without the place."""
+        """The JSON object, without the place."""
         found: dict[str, object] = {KEYWORD: ENGINE, "endpoints": [*self.endpoints]}
         return found | {word: self.option(word) for word in OPTIONS if self.option(word)}
 

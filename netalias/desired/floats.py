@@ -149,7 +149,7 @@ class Float(Task):
         return list(self.said)
 
     def fields(self) -> dict[str, object]:
-        """Its JSON object, without the place."""
+        """The JSON object, without the place."""
         found: dict[str, object] = {KEYWORD: self.name, "ifname": self.main}
         found |= {"slots": [self.slots[0], self.slots[-1]], "addresses": len(self.addresses)}
         found |= {

@@ -57,7 +57,7 @@ class RecordLine(Task):
         return [*found, CLIENTS, self.clients] if self.clients != "0" else found
 
     def fields(self) -> dict[str, object]:
-        """Its JSON object, without the place."""
+        """The JSON object, without the place."""
         clients = int(self.clients) if self.clients.isdigit() else self.clients
         found: dict[str, object] = {"ifname": self.subject, KEYWORD: self.file}
         return found | {LIMIT: self.limit, CLIENTS: clients}

@@ -106,7 +106,7 @@ class Lent:
 def settled(
     engine: Engine, aliases: Iterable[Alias], declared: Declarations | None = None
 ) -> list[Alias]:
-    """Those of *aliases* that do not float, as *declared* or as the records tell: whoever makes one
-    of these again gives it a lifetime, in which another host may have its address."""
+    """The *aliases* that do not float, as *declared* or as the records tell: whoever makes one that
+    does again gives it a lifetime, in which another host may have its address."""
     lent = Lent(engine, declared)
     return [alias for alias in aliases if not lent.pool(alias).startswith(f"{FLOAT} ")]

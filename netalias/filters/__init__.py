@@ -73,7 +73,7 @@ class Judge:
         return self.wants(inner_type(frame), frame[:ADDRESS])
 
     def wants(self, kind: int, destination: Buffer) -> bool:
-        """The same of a type and a destination."""
+        """Whether a frame of a type to a destination passes."""
         if not self._types.have(kind):
             return False
         return not destination[0] & 1 or self._groups.have(int.from_bytes(destination, "big"))

@@ -116,7 +116,7 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _subnets(subnets: Sequence[str]) -> dict[str, Any]:
-    """Those of one family that fit into a text, the first ones."""
+    """The prefixes of one family that fit into a text, the first ones."""
     text = ",".join(subnets)
     return _text(text if len(text) <= LONGEST else text[: text.rindex(",", 0, LONGEST + 1)])
 

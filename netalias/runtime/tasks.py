@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FILE = "/tasks"
 TUNNELS = "/tunnels"
 FLOATS = "/floats"
-"""Those of a cluster: the addresses that they name run out when nobody holds them any more."""
+"""The lines of a cluster: the addresses that they name run out when nobody holds them any more."""
 RECORDS = "/records"
 FILES = (FILE, TUNNELS, FLOATS, RECORDS)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         """The lines of a feed, as bytes."""
 
         def line(self, item: Item) -> bytes:
-            """That of an item."""
+            """The line of an item."""
 
         def begin(self, lost: int) -> bytes:
             """The one before a state, for a reader that has lost so many lines."""
@@ -283,7 +283,7 @@ class Feeds:
         self._held = sum(len(feed.log) for feed in self._feeds())
 
     def _busy(self) -> list[Reader]:
-        """Those to whom something can be sent."""
+        """The readers to whom something can be sent."""
         return [
             reader
             for fileno, reader in self._readers.items()

@@ -24,12 +24,12 @@ class Link:
         self._outbox = b""
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """The descriptor of the socket."""
         return self._connection.fileno()
 
     @property
     def events(self) -> int:
-        """Those to wait for in poll(2)."""
+        """The events to wait for in poll(2)."""
         return POLLIN | (POLLOUT if self._outbox else 0)
 
     def put(self, line: str) -> None:

@@ -68,7 +68,7 @@ class Texts:
         self._lines = Lines(state, group)
 
     def line(self, item: Item) -> bytes:
-        """That of an Event, or of an Initial."""
+        """The line of an Event, or of an Initial."""
         found = item.what
         initial = isinstance(found, Initial)
         event = found.event if isinstance(found, Initial) else found

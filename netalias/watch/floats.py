@@ -105,7 +105,7 @@ class Floats:
         self._asking: list[Key] = []
         self._prolonging = self._doubtful = False
         self._lost: set[Key] = set()
-        """Those that the kernel removed before it had found them to be unique."""
+        """The addresses that the kernel removed before it had found them to be unique."""
         self._count = 0
         """Orders of this agent so far."""
         self._busy = 0.0
@@ -166,7 +166,7 @@ class Floats:
         return found
 
     def _standing(self, observed: Observed) -> dict[Key, Alias]:
-        """Those of them that stand where their lines say."""
+        """The aliases of them that stand where their lines say."""
         known = {packed: key for key, (_, packed) in self._places.items()} | self._addresses
         found = {}
         for alias in (one for aliases in self._present(observed).values() for one in aliases):
@@ -274,7 +274,7 @@ class Floats:
             self._drop(key)
 
     def _lose(self, keys: Iterable[Key]) -> None:
-        """They were to go, and are gone."""
+        """Note addresses that were to go, and are gone."""
         keys = [*keys]
         for key in keys:
             self._leaving.pop(key, None)

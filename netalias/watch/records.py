@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 KEYWORD = "record"
-"""That of desired/records.py, which files without such lines do not load."""
+"""The keyword of desired/records.py, which files without such lines do not load."""
 NAMING = ("name", "altname")
 SOON = 0.05
 """Seconds in which changes are collected."""

@@ -1,4 +1,4 @@
-"""Those who subscribe to the events of a watcher; the bus is loaded for the first of them."""
+"""The readers who subscribe to the events of a watcher; the bus is loaded for the first of them."""
 
 from __future__ import annotations
 

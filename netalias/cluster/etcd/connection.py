@@ -74,7 +74,7 @@ class Connection:
             raise Lost(strerror(error))
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """The descriptor of the socket."""
         return self._socket.fileno()
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ class EtcdEngine:
         self._answers = [one for one in self._answers if one.number != number]
 
     def answers(self) -> list[Answer]:
-        """Those that have come."""
+        """The answers that have come."""
         found, self._answers = self._answers, []
         return found
 
@@ -118,7 +118,7 @@ class EtcdEngine:
         return self._members[self._place].text
 
     def wanted(self, now: float) -> dict[int, int]:
-        """Those of all connections, the idle ones too: their end is noticed."""
+        """The descriptors of all connections, the idle ones too: their end is noticed."""
         found = {fileno: link.connection.wanted() for fileno, link in self._links.items()}
         return {**found, **self._names.wanted()}
 

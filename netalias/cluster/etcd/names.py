@@ -26,8 +26,8 @@ class Names:
         self._ready: list[tuple[str, list[str]]] = []
 
     def addresses(self, host: str, now: float) -> list[str] | None:
-        """Those of a host, the last known ones for a name that is being looked up; None while
-        there are none yet, and an empty list for a name without any."""
+        """The addresses of a host, the last known ones for a name that is being looked up; None
+        while there are none yet, and an empty list for a name without any."""
         if _numeric(host):
             return [host]
         if now >= self._until.get(host, 0.0) and host not in self._asked:
