@@ -20,7 +20,7 @@ LATE = 1.3
 second (ADDRCONF_TIMER_FUZZ_MAX), and may round up by a quarter (ADDRCONF_TIMER_FUZZ)."""
 SETTING = 1.0
 """Seconds that one batch of lifetimes may take, from the reading of the clock until the kernel has
-it. Who sets them ends if it takes longer (system/deadline.py)."""
+it. The process that sets them is ended if it takes longer (system/deadline.py)."""
 PROOFS = 3
 """A proof is sent when the first of so many parts of a lifetime is over."""
 

@@ -150,7 +150,7 @@ MESSAGES: dict[str, type[Message]] = {
 
 
 def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """So many of them at a time as go into one message."""
+    """The keys in parts, each of which goes into one message."""
     for at in range(0, len(keys), KEYS_MAX):
         yield keys[at : at + KEYS_MAX]
 

@@ -83,7 +83,7 @@ class _Asked:
 
 
 class _Allowance:
-    """So many things at once, and so many in each second."""
+    """A limit: *most* things at once, and *rate* of them in each second after that."""
 
     def __init__(self, most: float, rate: float) -> None:
         self._most = self._left = most

@@ -310,7 +310,7 @@ def recognise_one(
         alias.entry = entry
         alias.family, alias.address = entry.family, entry.local
         alias.prefixlen = entry.prefixlen
-        if entry.valid != FOREVER:  # what floats is prolonged beyond its first lease
+        if entry.valid != FOREVER:  # a floating address gets longer leases than its first
             alias.lease = lease if entry.valid <= lease else entry.lease
         return alias
     alias.lease = lease

@@ -168,7 +168,7 @@ class Agent:
             try:
                 self._link.put(line)
             except errors.PacketError:
-                self._stuck = True  # whoever reports is in the middle of something
+                self._stuck = True  # ended by tick(): the caller still needs the link
 
     def _end(self, *, kill: bool = False) -> None:
         """End the agent, which leaves the cluster when nobody has the other end of the link any

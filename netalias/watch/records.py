@@ -61,8 +61,8 @@ NAMING = ("name", "altname")
 SOON = 0.05
 """Seconds in which changes are collected."""
 REST = 3
-"""So many times as long as the work took is rested after it: a storm of changes on a device with
-thousands of addresses leaves three quarters of the time to the others."""
+"""The pause after work, in multiples of its time: a storm of changes on a device with thousands of
+addresses leaves three quarters of the time to the others."""
 
 
 class Kept:

@@ -30,7 +30,7 @@ def release(
     try:
         outcome = locked(lambda _: _removed(controller), WAIT)
         controller.read_events()
-    except Exception as error:
+    except Exception as error:  # a bug too: the watcher has to end all the same
         failed(error)
         return int(getattr(error, "status", errors.STATUS_BUG))
     for item in outcome.failed:

@@ -150,7 +150,7 @@ def test_etcd_away_and_back(etcd: Members, tmp_path: Path) -> None:
 
 
 def test_the_watcher_ends(tmp_path: Path) -> None:
-    """So does the process, though it cannot reach its store; and it tells no secret of the line."""
+    """The process ends too, though it cannot reach its store; it tells no secret of the line."""
     agent = Agent(tmp_path, "cluster etcd http://127.0.0.1:1 node a", FLOAT)
     agent.turn()
     words = Path(f"/proc/{agent.pid}/cmdline").read_bytes()

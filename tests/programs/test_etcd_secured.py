@@ -35,7 +35,7 @@ ROOT = "root-password"
 
 
 def role(cluster: Members) -> None:
-    """What docs/cluster.md has an administrator do: a user that may use one prefix."""
+    """Make a user that may use one prefix, as docs/cluster-etcd.md has an administrator do."""
     first, end = b64(b"/netalias/"), b64(b"/netalias0")
     granted = {"permType": "READWRITE", "key": first, "range_end": end}
     for path, fields in [

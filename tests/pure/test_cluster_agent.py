@@ -89,7 +89,7 @@ def test_a_host_with_a_longer_lifetime_is_waited_for_as_long() -> None:
 
 
 def test_a_shorter_lifetime_counts_from_the_next_owner_on() -> None:
-    """What stands by a longer one may do so, even if the host is killed soon after."""
+    """The key keeps the longer one, by which the address may stand if the host is killed soon."""
     found = Cluster("a", {"web": spread(1, 2)})
     host = found.hosts["a"]
     host.ttl = 20
