@@ -4,8 +4,7 @@
 # TUNSETIFF does not look at the namespace of the process that calls it: tun_chr_open() of drivers/net/tun.c binds the
 # descriptor to the namespace of that moment, and __tun_chr_ioctl() makes the device there. A program that opens the
 # device first and enters a namespace afterwards, or hands the descriptor to a process in another one, finds its device
-# where it was not looked for; the call succeeds. RTM_NEWLINK and SIOCGIFINDEX follow the socket in the same way, but
-# there the name of the call says so.
+# where it was not looked for; the call succeeds.
 #
 # Seen:
 #   opened in A, TUNSETIFF called in B: A has lo t0, B has lo
