@@ -163,7 +163,7 @@ def test_bad_broadcast_and_peer() -> None:
 @pytest.mark.parametrize(
     "option",
     ["gateway 10.0.0.254", "metric 5", "mtu 1400", "hwaddress ether 02:00:00:00:00:01",
-     "scope host", "up ip route add default via 10.0.0.254", "post-up /bin/a",
+     "up ip route add default via 10.0.0.254", "post-up /bin/a",
      "pre-up ip route flush all", "down ip route del default", "pre-down /bin/a",
      "post-down /bin/a", "dns-nameservers 192.0.2.53", "description web", "allow- eth0:0"],
 )  # fmt: skip
@@ -300,6 +300,20 @@ def test_what_is_inherited_and_said_again() -> None:
     )
     assert result.lines == []
     assert result.notes == ["f:4: eth0:0: netmask is given twice, which ip(8) refuses"]
+
+
+@pytest.mark.parametrize("family", ["inet", "inet6"])
+def test_a_scope_said_twice(family: str) -> None:
+    """It is not carried over, but ifup joins both before it hands them to ip(8), which refuses."""
+    text = f"iface t {family} static\n scope link\n"
+    address = {"inet": "10.0.0.1/24", "inet6": "2001:db8::1/64"}[family]
+    result = found(
+        text + stanza(f"address {address}", "scope link", head=f"eth0:0 {family} static inherits t")
+    )
+    assert result.lines == []
+    (note,) = notes(f"address {address}", "scope link", head=f"eth0:0 {family} static")
+    assert note.startswith("f:4: eth0:0: scope is not carried over: ")
+    assert "f:4: eth0:0: scope is given twice, which ip(8) refuses" in result.notes
 
 
 @pytest.mark.parametrize("after", ["# text", "text inherits web", "# inherits web"])

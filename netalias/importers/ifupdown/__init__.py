@@ -26,7 +26,7 @@ from netalias.desired.declarations import MOST
 from netalias.importers import Importer
 from netalias.importers.ifupdown.definitions import COMMANDS, EARLY, RAISING, define
 from netalias.importers.ifupdown.options import WITHOUT_EFFECT, check_label, labels, reason
-from netalias.importers.ifupdown.static import OPTIONS, static
+from netalias.importers.ifupdown.static import OPTIONS, SCOPE, static
 from netalias.importers.ifupdown.syntax import IFACE, MAPPING, parse
 from netalias.importers.ifupdown.targets import Targets
 from netalias.importers.slots import Found
@@ -158,7 +158,8 @@ class _Conversion:
             if alias:
                 desired.parse([f"{main}:0", *words], self.registry)
         except errors.NetaliasError as error:
-            twice = [word for word in OPTIONS[one.family] if "\n" in one.values.get(word, "")]
+            commanded = (*OPTIONS[one.family], SCOPE)
+            twice = [word for word in commanded if "\n" in one.values.get(word, "")]
             if alias and twice:
                 self._note(one.place, f"{name}: {twice[0]} is given twice, which ip(8) refuses")
             elif alias:

@@ -23,6 +23,8 @@ OPTIONS = {
     "inet6": ("address", "netmask"),
 }
 """Family: options that describe the address."""
+SCOPE = "scope"
+"""An option without a word in our lines, which stands in the command that sets the address."""
 SEEN = 33
 """Characters of ``address`` in which ifup looks for a length (INET_ADDRSTRLEN * 2 + 1)."""
 
@@ -31,6 +33,8 @@ def static(values: Mapping[str, str], alias_type: AliasType) -> Assignment:
     """The address that ``ifup`` sets for these options. Raises UsageError."""
     if "address" not in values:
         raise errors.UsageError("there is no address")
+    if "\n" in values.get(SCOPE, ""):
+        raise errors.UsageError(f"{SCOPE} is given twice")
     text = values["address"]
     packed, _ = alias_type.parse(_parts(text)[0])
     by_mask = "netmask" in values
