@@ -148,7 +148,10 @@ class _Comparison:
                 break
         for refusal in self.refused.values():
             self._skip(*refusal)
-        self._tell_adoption()
+        if any(isinstance(error, errors.NotAdopted) for _, _, error in self.refused.values()):
+            from netalias.plan.adoption import hint
+
+            hint(self.refused, self.diff.skipped, self.observed)
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
         if leased and (lent := self._loans()) is not None:
             leased = [alias for alias in leased if not lent.pool(alias)]
@@ -414,17 +417,6 @@ class _Comparison:
                 if alias is not None and alias.name not in planned:
                     self._wish(block, alias.name, address, device)
 
-    def _tell_adoption(self) -> None:
-        """Let the hint on labels of others be the one command that adopts all of a main device."""
-        found: dict[str, set[int]] = {}
-        for name, (_, _, error) in self.refused.items():
-            if isinstance(error, errors.NotAdopted):
-                found.setdefault(name.main, set()).add(name.slot)
-        for one in self.diff.skipped:
-            if isinstance(one.error, errors.NotAdopted):
-                words = _words(one.name.main, found[one.name.main], self.observed)
-                one.error.hint = f"netalias adopt {words}"
-
     def _skip_protected(self, place: str, name: AliasName) -> None:
         self.diff.skipped.append(Skipped(place, name, session_lost(name)))
 
@@ -453,25 +445,6 @@ def _leaves(alias: Alias, goal: Goal | None) -> bool:
     if alias.device is not None or entry is None or not entry.networked:
         return False
     return goal is None or goal.entry is None or goal.entry.prefixlen != entry.prefixlen
-
-
-def _words(main: str, slots: set[int], observed: Observed) -> str:
-    """The words that select the labels of others with *slots* on *main*, and no other one."""
-    others = {
-        alias.name.slot for alias in observed.aliases if not alias.ours and alias.name.main == main
-    }
-    if others == slots:
-        return main
-    runs: list[list[int]] = []
-    for slot in sorted(others):
-        if slot not in slots:
-            runs.append([])
-        elif runs and runs[-1]:
-            runs[-1].append(slot)
-        else:
-            runs.append([slot])
-    ends = [(run[0], run[-1]) for run in runs if run]
-    return " ".join(f"{main}:{low}" + (f"-{high}" if high > low else "") for low, high in ends)
 
 
 def _renews(step: Step) -> bool:
