@@ -70,4 +70,4 @@ RULES: dict[type[Step], Callable[[Owner, Any], None]] = {
     AddLocal: lambda kernel, step: add(kernel._node(step), step.route),
     DelLocal: lambda kernel, step: remove(kernel._node(step), step.route),
 }
-"""Class of step: its rule, as in memory.RULES."""
+"""Class of step: its rule, as in steps.RULES."""
