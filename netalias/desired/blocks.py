@@ -78,6 +78,12 @@ class Block:
             yield copy(AliasName(main, slot), address)
 
 
+def single(wish: Wish, name: AliasName, place: str) -> Block:
+    """A block of one alias; *place* is ``file:line``."""
+    source, _, line = place.rpartition(":")
+    return Block(wish, range(name.slot, name.slot + 1), [wish.address], source, int(line))
+
+
 class Run:
     """The aliases of many lines, one each, that differ in slot and address only.
 

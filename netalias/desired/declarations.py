@@ -51,12 +51,6 @@ MOST = 200_000
 thousands, and some hundred lines all memory."""
 
 
-def single(wish: Wish, name: AliasName, place: str) -> Block:
-    """A block of one alias; *place* is ``file:line``."""
-    source, _, line = place.rpartition(":")
-    return Block(wish, range(name.slot, name.slot + 1), [wish.address], source, int(line))
-
-
 class Declarations:
     """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``: the
     first of ``wrong`` ones (model/listing.py). ``items`` are blocks, and runs of lines that are
@@ -250,7 +244,7 @@ class _Reader:
             return False
         block = Block(
             wish.copy(AliasName(intern(main), slot), packed), range(slot, slot + 1), (packed,),
-            self.source, number,
+            self.source, number, wish,
         )  # fmt: skip
         known[slot] = owners[packed] = block
         self.items.append(block)

@@ -7,7 +7,8 @@ and the address that the administrator's own SSH session uses is not removed.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.desired.declarations import Declarations, counted, single
+from netalias.desired.blocks import single
+from netalias.desired.declarations import Declarations, counted
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
 from netalias.engine.floating import addresses, count

@@ -201,18 +201,21 @@ class Planned(Observed):
     def _index(self) -> dict[_Network, list[tuple[int, Address]]]:
         if self._routes is None:
             self._routes = {}
-            for index, entries in self.snapshot.addresses.items():
-                for entry in entries:
-                    if entry.routed and id(entry) not in self._left:
-                        self.bring(index, entry)
-                if any(entry.secondary for entry in entries):
-                    self._primaries.update(
-                        (index, network_of(entry))
-                        for entry in entries
-                        if not entry.secondary and id(entry) not in self._left
-                    )
-                    for entry in heirs(entries, self._left):
-                        self._inherit(entry)
+            present = self.snapshot.addresses
+            routed = [(index, one) for index in present for one in present[index] if one.routed]
+            for index, entry in routed:
+                if id(entry) not in self._left:
+                    self.bring(index, entry)
+            shared = {index for index in present for one in present[index] if one.secondary}
+            for index in shared:
+                entries = present[index]
+                self._primaries.update(
+                    (index, network_of(entry))
+                    for entry in entries
+                    if not entry.secondary and id(entry) not in self._left
+                )
+                for entry in heirs(entries, self._left):
+                    self._inherit(entry)
         return self._routes
 
     def _inherit(self, entry: Address) -> None:

@@ -67,7 +67,7 @@ def compare(
     return comparison.run(declared, only, removing)
 
 
-MANY = 8
+MANY = 3
 """Wishes from which on a series of plans (plan/series.py) is worth while."""
 
 

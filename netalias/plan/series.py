@@ -78,17 +78,17 @@ class Series:
         device = f"{name.main}_{name.slot}"
         if (
             len(name if name.isascii() else name.encode("utf-8", "surrogateescape")) > NAME_MAX
-            or not planned.is_new(name, device, address)
             or not self._fits(name.slot, address)
+            or not planned.is_new(name, device, address)
         ):
             return None
         one = goal.like(name, goal.device if self._group >= 0 else device, address)
         one.entry = self._entry_of(name, address)
+        result = Plan()
+        result.goal, result.kind = one, self._kind.name
         if not self._labelled:
             one.mac = self._mac
             settle_device(one, planned, self._kind)
-        result = Plan()
-        result.goal, result.kind = one, self._kind.name
         result.steps = self._kind.make(one)
         if len(result.steps) > 1:
             result.steps.sort(key=_phase)
