@@ -55,6 +55,10 @@ class DatagramLink(Link):
         super().__init__(state, carrier=carrier, greets=greets)
         self.socket = open_socket
         state.framed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prepare the socket, and what is kept of it."""
 
     def fileno(self) -> int:
         """The descriptor of the socket."""
@@ -160,21 +164,13 @@ class DatagramLink(Link):
 class UdpLink(DatagramLink):
     """A link over a UDP socket, connected or, of a passive one, not yet."""
 
-    def __init__(
-        self,
-        open_socket: socket.socket,
-        state: LinkState,
-        *,
-        carrier: Callable[[], bool | None] = lambda: None,
-        greets: Callable[[bytes], bool] = bool,
-    ) -> None:
-        super().__init__(open_socket, state, carrier=carrier, greets=greets)
+    def _begin(self) -> None:
         self._room = memoryview(bytearray(LONGEST))
         self._source: Any = ()
         """The last sender, with the scope of an IPv6 address (ipv6(7))."""
         self._called = ("", 0)
-        if not state.peer:
-            answering.ask(open_socket)
+        if not self.state.peer:
+            answering.ask(self.socket)
         self._segments = self._together()
 
     def _together(self) -> bool:
@@ -248,16 +244,8 @@ class EthernetLink(DatagramLink):
     """A link over a packet socket that is bound to one device and to ETHERTYPE; it sends to all
     until a peer has greeted."""
 
-    def __init__(
-        self,
-        open_socket: socket.socket,
-        state: LinkState,
-        *,
-        carrier: Callable[[], bool | None] = lambda: None,
-        greets: Callable[[bytes], bool] = bool,
-    ) -> None:
-        super().__init__(open_socket, state, carrier=carrier, greets=greets)
-        self._device, self._protocol = open_socket.getsockname()[:2]
+    def _begin(self) -> None:
+        self._device, self._protocol = self.socket.getsockname()[:2]
 
     def _put(self, train: list[Buffer]) -> None:
         (packet,) = train

@@ -5,8 +5,8 @@ only passes on to another one, and those whose destination it translates.
 from __future__ import annotations
 
 from netalias import errors
+from netalias.kernel.netlink.connections import read_both
 from netalias.kernel.netlink.exchange import Exchange
-from netalias.model import AF_INET, AF_INET6
 from netalias.model.connections import Connection
 from netalias.nat.entries import (
     CTA_IP_DST,
@@ -47,15 +47,7 @@ def tracked(addresses: Container[bytes]) -> list[Connection]:
         if error.errno in ABSENT:
             return []
         raise
-    try:
-        return [
-            one
-            for family in (AF_INET, AF_INET6)
-            for one in _of(exchange, family)
-            if one.address in addresses
-        ]
-    finally:
-        exchange.close()
+    return read_both(exchange, _of, addresses)
 
 
 def _of(exchange: Exchange, family: int) -> Iterator[Connection]:

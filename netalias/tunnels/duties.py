@@ -92,14 +92,7 @@ class Duties:
         if self._carriage.peer is not self._known:
             self._learn()
         try:
-            if packet[0] >> 4 == 4:
-                first, _, protocol, source, destination = _IPV4.unpack_from(packet)
-                start = (first & 15) * 4
-            elif packet[0] >> 4 == 6:
-                protocol, _, source, destination = _IPV6.unpack_from(packet)
-                start = ip.IPV6_HEADER
-            else:
-                return counters.MALFORMED
+            start, _, protocol, source, destination = _head(packet)
             peer = self._peer
             if destination == peer or source == peer or source == self._local:
                 return counters.LOOP
@@ -114,14 +107,7 @@ class Duties:
         if self._carriage.peer is not self._known:
             self._learn()
         try:
-            if packet[0] >> 4 == 4:
-                first, ttl, protocol, sender, _ = _IPV4.unpack_from(packet)
-                start = (first & 15) * 4
-            elif packet[0] >> 4 == 6:
-                protocol, ttl, sender, _ = _IPV6.unpack_from(packet)
-                start = ip.IPV6_HEADER
-            else:
-                return counters.MALFORMED
+            start, ttl, protocol, sender, _ = _head(packet)
             if not ttl:
                 return counters.EXPIRED
             if sender == self._local or (self._sources and not self._may_send(sender)):
@@ -179,6 +165,18 @@ class Duties:
             return False
         self._left -= 1
         return True
+
+
+def _head(packet: memoryview) -> tuple[int, int, int, bytes, bytes]:
+    """Length of the header, TTL, protocol, source and destination of a packet. Raises IndexError or
+    the error of struct for one that has none."""
+    if packet[0] >> 4 == 4:
+        first, ttl, protocol, source, destination = _IPV4.unpack_from(packet)
+        return (first & 15) * 4, ttl, protocol, source, destination
+    if packet[0] >> 4 == 6:
+        protocol, ttl, source, destination = _IPV6.unpack_from(packet)
+        return ip.IPV6_HEADER, ttl, protocol, source, destination
+    raise IndexError
 
 
 def _by_length(sources: Iterable[Network]) -> dict[int, list[tuple[int, set[int]]]]:

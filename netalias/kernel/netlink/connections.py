@@ -23,7 +23,7 @@ from netalias.model.connections import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container, Iterable
 
 OPERATION = "connections"
 ESTABLISHED = 1 << 1
@@ -35,12 +35,21 @@ MAPPED = bytes(10) + b"\xff\xff"
 
 def established(addresses: Container[bytes]) -> list[Connection]:
     """The connections whose own end is one of these packed *addresses*. Raises KernelError."""
-    exchange = Exchange("sock_diag", NETLINK_SOCK_DIAG)
+    return read_both(Exchange("sock_diag", NETLINK_SOCK_DIAG), _of, addresses)
+
+
+def read_both(
+    exchange: Exchange,
+    read_family: Callable[[Exchange, int], Iterable[Connection]],
+    addresses: Container[bytes],
+) -> list[Connection]:
+    """The connections of both families with one of *addresses*, read over *exchange*, which is
+    closed. Raises KernelError."""
     try:
         return [
             one
             for family in (AF_INET, AF_INET6)
-            for one in _of(exchange, family)
+            for one in read_family(exchange, family)
             if one.address in addresses
         ]
     finally:
