@@ -30,6 +30,7 @@ from netalias.system.deadline import Deadline, aside
 from netalias.watch.lifetimes import Lifetimes
 from netalias.watch.prepared import prepare
 from netalias.watch.questions import Questions
+from netalias.watch.work import BUSY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from netalias.watch.claims import Claims
     from netalias.watch.controller import Controller
 
-BUSY = 0.02
-"""Seconds between two tries to take the lock."""
 CHUNK = 128
 """Addresses that are made in one transaction: there is a deadline for it."""
 LEAVING = 64
@@ -481,11 +480,9 @@ class Floats:
             self._journal.info(f"{counted(len(names), 'address')} {verb}{few}")
 
     def _fail(self, outcome: Outcome) -> None:
-        found = [item.error for item in outcome.failed]
-        found += [one.error for one in outcome.diff.skipped]
-        for error in found:
-            if error is not None:
-                self._complain(error.line())
+        failed = [one.error for one in outcome.failed if one.error is not None]
+        for error in (*failed, *(one.error for one in outcome.diff.skipped)):
+            self._complain(error.line())
 
     def _complain(self, line: str) -> None:
         """Log the line of an error, unless it was the last one."""

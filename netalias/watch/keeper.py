@@ -13,11 +13,11 @@ from netalias.engine import keeping
 from netalias.model import AF_INET, address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own, rated, within
-from netalias.runtime import asked as requests
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
 from netalias.system.backoff import Backoff
 from netalias.watch.via import Via
+from netalias.watch.work import Lines, LockedWork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-BUSY = 0.02
-"""Seconds between two tries to take the lock."""
 LOOPBACK = 1
 """The index of lo in every namespace (LOOPBACK_IFINDEX)."""
 LOOK = 60.0
@@ -103,7 +101,7 @@ class Subject:
         self.seen = set()
 
 
-class Keeper:
+class Keeper(Lines, LockedWork):
     """The devices whose former addresses are kept.
 
     ``wake`` is the time of the next act(), None for never. *folder* is the runtime directory,
@@ -145,20 +143,8 @@ class Keeper:
             self._nat.close()
             self._nat = None
 
-    def learn(self) -> None:
-        """Take note of what others have asked for by hand."""
-        asked = requests.read(self._folder, self._engine.kernel.cookie())
-        if asked != self._asked:
-            self._asked = asked
-            self._replace()
-
-    def load(self, tasks: Iterable[Task]) -> None:
-        """Replace the lines; act() is due. What a line made that is there no more is undone."""
-        self._declared = [*tasks]
-        self._asked = requests.read(self._folder, self._engine.kernel.cookie())
-        self._replace()
-
     def _replace(self) -> None:
+        """Serve the lines; what a line made that is there no more is undone."""
         from netalias.desired.keeping import OFF, Keeping
 
         # What was asked for by hand goes before the file.
@@ -245,24 +231,6 @@ class Keeper:
 
     # Work
 
-    def due(self, now: float) -> float | None:
-        """Seconds until act()."""
-        return None if self.wake is None else max(0.0, self.wake - now)
-
-    def act(self, now: float) -> None:
-        """Do what is to be done. After any exception another try comes with back-off. Raises
-        KernelError, StateError."""
-        if self.wake is None or now < self.wake:
-            return
-        try:
-            with self._engine.transaction():
-                self._act(self._clock())
-        except errors.LockBusy:
-            self.wake = now + BUSY
-        except Exception:
-            self.wake = now + self._backoff.next()
-            raise
-
     def _forget_ended(self) -> None:
         """Keep no longer what `iface` has removed: it takes it out of the record, too."""
         written = self._written or {}
@@ -278,7 +246,8 @@ class Keeper:
                     subject.former.pop(key, None)
                     subject.copied.discard(key)
 
-    def _act(self, now: float) -> None:
+    def _act(self) -> None:
+        now = self._clock()
         self._forget_ended()
         again = [now + LOOK] if self._subjects else []
         refused = [] if self._resumed else self._resume()

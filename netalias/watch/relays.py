@@ -7,12 +7,12 @@ The kernel answers for single addresses, the responder of the watcher for networ
 
 from __future__ import annotations
 
-from netalias import errors
 from netalias.model import IFF_LOOPBACK, IFF_NOARP
 from netalias.model.events import LINK
 from netalias.runtime import published
 from netalias.system.backoff import Backoff
-from netalias.watch.keeper import BUSY, LOOK
+from netalias.watch.keeper import LOOK
+from netalias.watch.work import LockedWork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ SOON = 0.05
 """Seconds in which changes of addresses are collected."""
 
 
-class Relays:
+class Relays(LockedWork):
     """The relays of a watcher. ``wake`` is the time of the next act(), None for never.
 
     *clock* is that of the loop; *closed* is as engine.relays.keep() takes it, None for the usual
@@ -127,24 +127,7 @@ class Relays:
         found = (one for one in self._state.devices() if name in (one.name, *one.altnames))
         return next(found, None)
 
-    def due(self, now: float) -> float | None:
-        """Seconds until act()."""
-        return None if self.wake is None else max(0.0, self.wake - now)
-
-    def act(self, now: float) -> None:
-        """Do what is to be done. After any exception another try comes with back-off. Raises
-        KernelError, StateError."""
-        if self.wake is None or now < self.wake:
-            return
-        try:
-            with self._engine.transaction():
-                self._act()
-        except errors.LockBusy:
-            self.wake = now + BUSY
-            return
-        except Exception:
-            self.wake = now + self._backoff.next()
-            raise
+    def _done(self) -> None:
         self._changed()
 
     def _act(self) -> None:

@@ -15,11 +15,11 @@ from select import POLLIN, poll
 from netalias import errors
 from netalias.model import address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
-from netalias.runtime import asked as requests
 from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.process import tell
+from netalias.watch.work import BUSY, Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 KINDS = {"vif": "netalias.engine.tunnels", "relay": "netalias.engine.relays"}
 """Keyword: the module that brings its device into the state of the line, and undoes that."""
-BUSY = 0.02
-"""Seconds between two tries to take the lock."""
 END = 2.0
 """Seconds that a data plane has to end by itself."""
 LOOK = 60.0
@@ -95,7 +93,7 @@ def _named(one: Carrying, error: errors.NetaliasError) -> str:
     return line if one.name in line else f"{one.name}: {line}"
 
 
-class Tunnels:
+class Tunnels(Lines):
     """The tunnels of a watcher, a part of its loop.
 
     *folder* is the runtime directory, *clock* is CLOCK_MONOTONIC. *start* starts a data plane with
@@ -204,20 +202,8 @@ class Tunnels:
 
     # Lines
 
-    def learn(self) -> None:
-        """Take note of what others have asked for by hand."""
-        asked = requests.read(self._folder, self._engine.kernel.cookie())
-        if asked != self._asked:
-            self._asked = asked
-            self._replace()
-
-    def load(self, tasks: Iterable[Task]) -> None:
-        """Replace the lines; tick() is due. A tunnel whose line has changed begins anew."""
-        self._declared = [*tasks]
-        self._asked = requests.read(self._folder, self._engine.kernel.cookie())
-        self._replace()
-
     def _replace(self) -> None:
+        """Serve the lines; a tunnel whose line has changed begins anew."""
         tunnels = [*self._wanted()]
         self._loaded(tunnels)
         wanted = {one.name: one for one in tunnels}
