@@ -1,0 +1,48 @@
+"""A file of the product has one concern, and at most 500 lines.
+
+The short path is the exception: every command of some milliseconds loads each of its files, and
+one file more costs it as much as a tenth of what test_startup.py leaves it. So these files are
+longer, none may grow, and one that a command no longer needs is to be split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_startup import CHANGE
+
+REPO = Path(__file__).parents[2]
+MOST = 500
+
+SHORT_PATH = {
+    "netalias/engine/__init__.py": 861,
+    "netalias/kernel/netlink/__init__.py": 789,
+    "netalias/kernel/netlink/codec.py": 579,
+    "netalias/plan/__init__.py": 580,
+}
+"""Files that a command which makes an alias loads whole, and how long each may be."""
+
+
+def lengths() -> dict[str, int]:
+    """The number of lines of every file of the product, by its path."""
+    return {
+        str(path.relative_to(REPO)): len(path.read_text(encoding="utf-8").splitlines())
+        for package in ("netalias", "procfs")
+        for path in (REPO / package).rglob("*.py")
+    }
+
+
+def test_a_file_is_read_in_one_go() -> None:
+    """No file is longer than MOST lines, but those of the short path."""
+    found = lengths()
+    assert found
+    assert not {path: count for path, count in found.items() if count > SHORT_PATH.get(path, MOST)}
+
+
+@pytest.mark.parametrize("path", SHORT_PATH)
+def test_a_longer_file_is_one_of_the_short_path(path: str) -> None:
+    """An exception is a file that is that long, and that every change of an alias loads."""
+    assert lengths()[path] > MOST
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert module in CHANGE.split()
