@@ -178,7 +178,7 @@ class Netlink(Kernel):
         found = self._dumps("list of addresses", requests, codec.RTM_NEWADDR, codec.read_address)
         # A kernel without strict checks lists the addresses of all devices each time.
         own = zip(devices, found, strict=True)
-        entries = (entry for index, some in own for entry in some if entry.index == index)
+        entries = [entry for index, some in own for entry in some if entry.index == index]
         return Snapshot(devices.values(), entries, self.local_routes())
 
     def on(self, index: int) -> list[Address]:
