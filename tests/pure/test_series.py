@@ -36,6 +36,14 @@ CASES = {
     "in IPv6": "eth0:0-30 2001:db8::/128+ kind label\n",
     "two kinds": LINES.replace("KIND", "label") + "eth0:30-50 10.3.0.0/32+ kind macvlan\n",
     "too long for a label": "verylongname:9990-10010 10.3.0.0/32+ kind label\n",
+    "three lines": (
+        "eth0:0 10.4.0.1/32 kind macvlan\neth0:7 10.4.0.9/32 kind macvlan\n"
+        "eth0:4 10.4.0.3/32 kind macvlan\n"
+    ),
+    "lines of two devices": (
+        "eth0:0 10.4.0.1/32 kind macvlan\neth1:0 10.4.0.2/32 kind macvlan\n"
+        "eth0:1 10.4.0.3/32 kind macvlan\neth1:1 10.4.0.4/32 kind macvlan\n"
+    ),
     "long for a device": "verylongname:9990-10010 10.3.0.0/32+ kind macvlan\n",
 }
 
@@ -91,6 +99,9 @@ def test_most_aliases_of_a_run_are_planned_by_it(monkeypatch: pytest.MonkeyPatch
         return whole(wish, *args, **named)
 
     monkeypatch.setattr(compare, "plan", plan)
-    for text in (CASES["labels"], CASES["macvlans"], CASES["shards"]):
+    for text in (CASES["labels"], CASES["macvlans"], CASES["shards"], CASES["three lines"]):
         compared(text)
     assert len(alone) < 20
+    alone.clear()
+    compared(CASES["three lines"])
+    assert alone == ["eth0:0"]
