@@ -24,14 +24,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from errno import EAGAIN
 from itertools import pairwise
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from mmsghdr import AT_ONCE, LIBC, Iovec, Mmsghdr
 
 PERIOD = 0.01
 """Seconds between two rounds."""
 ROUNDS = 5
 PATIENCE = 15.0
 BUFFER = 8 << 20
-AT_ONCE = 1024
-"""Messages of one call (UIO_MAXIOV)."""
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 ICMP6_ECHO_REQUEST, ICMP6_ECHO_REPLY = 128, 129
 SOL_RAW, ICMP_FILTER = 255, 1  # linux/icmp.h
@@ -47,31 +50,6 @@ ANSWER = {
 """The source (IPv4), the type, the identifier and the number, by whether it is IPv6."""
 NAME = {False: struct.Struct("=H2x4s8x"), True: struct.Struct("=H6x16s4x")}
 """struct sockaddr_in and sockaddr_in6: the family and the address, with port and scope 0."""
-
-
-class Iovec(ctypes.Structure):
-    """struct iovec."""
-
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class Msghdr(ctypes.Structure):
-    """struct mmsghdr: a struct msghdr, and the length of the message behind it."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("namelen", ctypes.c_uint32),
-        ("iov", ctypes.c_void_p),
-        ("iovlen", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("controllen", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-        ("pad", ctypes.c_uint32),
-        ("length", ctypes.c_uint32),
-    )
-
-
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass
@@ -111,7 +89,7 @@ class Family:
         self._to = ctypes.create_string_buffer(
             b"".join(name.pack(family, one) for one in addresses)
         )
-        self._out = (Msghdr * count)()
+        self._out = (Mmsghdr * count)()
         self._asked = Iovec(ctypes.addressof(self._question), 8)
         for number, message in enumerate(self._out):
             message.name = ctypes.addressof(self._to) + number * name.size
@@ -120,7 +98,7 @@ class Family:
             message.iovlen = 1
         self._answers = ctypes.create_string_buffer(AT_ONCE * ROOM)
         self._from = ctypes.create_string_buffer(AT_ONCE * name.size)
-        self._in = (Msghdr * AT_ONCE)()
+        self._in = (Mmsghdr * AT_ONCE)()
         self._into = (Iovec * AT_ONCE)()
         for number, message in enumerate(self._in):
             self._into[number] = (ctypes.addressof(self._answers) + number * ROOM, ROOM)
@@ -136,7 +114,7 @@ class Family:
         total = sum(struct.unpack("!4H", head))  # RFC 1071; the kernel does it for ICMPv6
         total = (total & 0xFFFF) + (total >> 16)
         self._question[:] = head[:2] + struct.pack("!H", ~total & 0xFFFF) + head[4:]
-        at, file, size = 0, self._socket.fileno(), ctypes.sizeof(Msghdr)
+        at, file, size = 0, self._socket.fileno(), ctypes.sizeof(Mmsghdr)
         while at < len(self._out):
             place = ctypes.c_void_p(ctypes.addressof(self._out) + at * size)
             count = min(AT_ONCE, len(self._out) - at)
