@@ -21,6 +21,7 @@ from netalias.cluster.orders import (
     Extend,
     Forget,
     Gone,
+    Receive,
     Release,
     Stands,
     Take,
@@ -217,12 +218,12 @@ class Holdings:
             if any(one.name == HELD for one in self.states.values()):
                 self._outbox.order(Extend(until))
 
-    def _hold(self, keys: Sequence[Key], now: float) -> None:
+    def _hold(self, keys: Sequence[Key], now: float, kind: type[Take] = Take) -> None:
         """Have addresses made that are ours."""
         if keys:
             self._taken_first = min(self._taken_first, now)
         until = self._membership.until
-        self._order(lambda part: Take(until, part), keys, HELD, now)
+        self._order(lambda part: kind(until, part), keys, HELD, now)
 
     def _release(self, keys: Sequence[Key], now: float) -> None:
         self._order(Release, keys, LEAVING, now)
@@ -353,6 +354,7 @@ class Holdings:
     def _claim(self, keys: Sequence[Key], now: float) -> None:
         """Take addresses by a transaction that proves this host as well."""
         owners = {key: self._owned(key, held=True) for key in keys}
+        unchecked = {key for key in keys if self._rights.unchecked(key)}
         for key in keys:
             self.states[key] = State(ASKED, now)
 
@@ -370,7 +372,8 @@ class Holdings:
             if owner.registration == self._membership.created:
                 self._membership.proven(asked)
                 if self._membership.valid(now):
-                    self._hold([*owners], now)
+                    self._hold([key for key in owners if key in unchecked], now, Receive)
+                    self._hold([key for key in owners if key not in unchecked], now)
 
         self._change(owners, [self._membership.condition], now, then)
 

@@ -4,6 +4,7 @@
 
     take 1234.567 web/10.0.0.1 web/10.0.0.2        orders, of the agent
     extend 1237.9
+    receive 1234.567 web/10.0.0.5
     release web/10.0.0.1
     check web/10.0.0.3
     forget
@@ -69,6 +70,14 @@ class Take(Timed):
 
     __slots__ = ()
     word = "take"
+
+
+class Receive(Take):
+    """Order: take addresses that nobody has any more, since their holder has given them up. They
+    answer at once: the kernel need not find out whether they are unique."""
+
+    __slots__ = ()
+    word = "receive"
 
 
 class Extend(Timed):
@@ -145,7 +154,8 @@ class Taken(Message):
 
 
 MESSAGES: dict[str, type[Message]] = {
-    one.word: one for one in (Take, Extend, Release, Check, Forget, Stands, Gone, Checked, Taken)
+    one.word: one
+    for one in (Take, Receive, Extend, Release, Check, Forget, Stands, Gone, Checked, Taken)
 }
 
 

@@ -13,12 +13,15 @@ from netalias.model import (
     PROTOCOL,
 )
 from netalias.model.leases import MarkAddress
-from netalias.model.steps import RETIRE
+from netalias.model.steps import RETIRE, AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from netalias.model import Address
-    from netalias.model.steps import AddAddress, Step
+    from netalias.model.steps import Step
+    from netalias.plan import Plan
 
 UNVERIFIED = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED
 """Flags of an IPv6 address that the kernel does not know to be unique."""
@@ -34,6 +37,16 @@ def again(former: Address, step: AddAddress) -> list[Step]:
     """The steps after *step*, which adds *former* to its device again with other flags or another
     prefix length: an address that is known is not checked again."""
     return [undetected(step)] if is_known(former) else []
+
+
+def spare(plans: Iterable[Plan], known: Collection[bytes]) -> None:
+    """Let *plans* add the packed addresses *known*, which nobody else has, without detection."""
+    for plan in plans:
+        for step in [*plan.steps]:
+            if not isinstance(step, AddAddress) or step.address.local not in known:
+                continue
+            if step.address.family == AF_INET6:
+                plan.steps.append(undetected(step))
 
 
 def undetected(step: AddAddress) -> MarkAddress:

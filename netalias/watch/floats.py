@@ -12,7 +12,7 @@ from _socket import inet_pton
 from netalias import errors
 from netalias.claim import OFF
 from netalias.cluster import fence
-from netalias.cluster.orders import Check, Extend, Forget, Gone, Release, Take
+from netalias.cluster.orders import Check, Extend, Forget, Gone, Receive, Release, Take
 from netalias.cluster.suspend import Suspension
 from netalias.desired.blocks import Block
 from netalias.desired.declarations import Declarations, counted
@@ -25,6 +25,7 @@ from netalias.model.events import ADDRESS, DEPARTURE, FLAG
 from netalias.model.leases import RenewAddress
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
+from netalias.plan.undetected import spare
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.deadline import Deadline, aside
 from netalias.watch.lifetimes import Lifetimes
@@ -99,6 +100,8 @@ class Floats:
         """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
         self._places: dict[Key, tuple[Float, bytes]] = {}
         self._making: dict[Key, float] = {}
+        self._known: set[Key] = set()
+        """Those of ours that nobody else has."""
         self._leaving: dict[Key, bytes] = {}
         """The packed forms of addresses that are to go, whether lines still tell of them or not."""
         self._asking: list[Key] = []
@@ -195,6 +198,7 @@ class Floats:
         self._making = {}
         self._asking = []
         self._places = {}
+        self._known.clear()
 
     def _gone(self, keys: Iterable[Key]) -> None:
         """Report addresses that are not there, and that no order so far makes any more."""
@@ -230,6 +234,7 @@ class Floats:
                 continue
             self._places[key] = found
             self._leaving.pop(key, None)
+            (self._known.add if isinstance(order, Receive) else self._known.discard)(key)
             self.ours[key] = order.until
             self._making[key] = 0.0
 
@@ -266,6 +271,7 @@ class Floats:
         """It is not ours any more, and is to go."""
         self.ours.pop(key, None)
         self._making.pop(key, None)
+        self._known.discard(key)
         self._leaving[key] = self._places.pop(key)[1]
 
     def _drop_all(self, keys: Iterable[Key]) -> None:
@@ -468,6 +474,8 @@ class Floats:
         for step in (step for item in diff.items for step in item.plan.steps):
             if isinstance(step, RenewAddress):
                 step.before = None  # undone, it would give the whole lifetime once more
+        known = {self._places[key][1] for key in keys if key in self._known}
+        spare([item.plan for item in diff.items], known)
         diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
         return diff
 
@@ -493,6 +501,7 @@ class Floats:
 
 _ORDERS: dict[type[Message], Callable[[Floats, Any], object]] = {
     Take: Floats.take,
+    Receive: Floats.take,
     Extend: Floats.extend,
     Release: Floats.release,
     Check: Floats.check,

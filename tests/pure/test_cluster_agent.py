@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 from clustered import Cluster, Host, spread
@@ -10,7 +11,7 @@ from clustered import Cluster, Host, spread
 from netalias.cluster import declared as declared_pools
 from netalias.cluster import fence, orders, records
 from netalias.cluster.holdings import CHECKING, FOREIGN, State
-from netalias.cluster.orders import Check, Extend, Gone, Release, Take, Taken
+from netalias.cluster.orders import Check, Extend, Gone, Receive, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
 from netalias.system.lines import LINE_MAX
@@ -112,6 +113,30 @@ def test_a_host_that_ends_hands_over_at_once() -> None:
     assert found.hosts["a"].agent.ended
     found.run(1.0)
     assert sorted(found.hosts["b"].agent.view.hosts) == ["b", "c"]
+
+
+def test_only_what_was_given_up_is_known_to_be_nobody_s() -> None:
+    """What a dead host had is made as one that another host may have."""
+    found = cluster("ab")
+    begun = len(found.hosts["b"].ordered)
+    found.hosts["a"].agent.stop(found.hosts["a"].clock())
+    found.run(10.0, found.whole)
+    assert _taken(found.hosts["b"], begun) == {Receive: 6}
+    found = cluster("ab")
+    begun = len(found.hosts["b"].ordered)
+    found.hosts["a"].kill()
+    found.run(60.0, lambda: not found.spread()["a"])
+    found.run(60.0, found.whole)
+    assert _taken(found.hosts["b"], begun) == {Take: 6}
+
+
+def _taken(host: Host, begun: int) -> dict[type[Take], int]:
+    """The number of addresses by the kind of the order that took them, from an order on."""
+    kinds: Counter[type[Take]] = Counter()
+    for order in host.ordered[begun:]:
+        if isinstance(order, Take):
+            kinds[type(order)] += len(order.keys)
+    return kinds
 
 
 def put(found: Cluster, *operations: Put | Delete) -> None:

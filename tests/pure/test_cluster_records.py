@@ -118,8 +118,8 @@ def test_no_json_is_a_reason_to_fall(value: object) -> None:
 
 MESSAGES = [
     orders.Take(1234.567, [KEY, ("web", "10.0.0.1")]), orders.Extend(0.1 + 0.2),
-    orders.Release([KEY]), orders.Check([KEY]), orders.Stands(), orders.Gone(3, [KEY]),
-    orders.Checked([KEY]), orders.Taken([KEY]), orders.Forget(),
+    orders.Receive(2.5, [KEY]), orders.Release([KEY]), orders.Check([KEY]), orders.Stands(),
+    orders.Gone(3, [KEY]), orders.Checked([KEY]), orders.Taken([KEY]), orders.Forget(),
 ]  # fmt: skip
 
 

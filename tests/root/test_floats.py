@@ -7,11 +7,11 @@ from io import StringIO
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, sleep
 
 import pytest
-from command import Command, ip_json, without_dad
+from command import Command, ip_json, set_sysctl, without_dad
 from support import PATIENCE, SLOW
 
 import netalias
-from netalias.cluster.orders import Check, Extend, Message, Release, Take
+from netalias.cluster.orders import Check, Extend, Message, Receive, Release, Take
 from netalias.desired.declarations import parse
 from netalias.kernel.netlink.monitor import Monitor
 from netalias.system.journal import Journal
@@ -114,7 +114,7 @@ class Host:
             one["local"]
             for device in ip_json(self.namespace, "addr show")
             for one in device["addr_info"]
-            if one.get("tentative")
+            if one.get("tentative") and one["scope"] == "global"
         ]
 
     def gone(self) -> set[str]:
@@ -174,6 +174,28 @@ def test_a_lost_address_is_made_again_with_what_is_left_of_its_time(host: Host) 
         host.until(lambda: address in host.there())  # noqa: B023
         assert 0 < host.there()[address] <= 150
     assert host.gone() == set()
+
+
+def test_what_was_given_up_is_not_checked_again(host: Host) -> None:
+    """Nobody has it, so it answers at once; of what a dead host had the kernel finds out. That is
+    so as well when it is made again."""
+    for name in ("default", "eth9"):
+        set_sysctl(host.namespace, f"ipv6/conf/{name}/accept_dad", 1)
+        set_sysctl(host.namespace, f"ipv6/conf/{name}/dad_transmits", 60)
+    until = boottime() + 300
+    received = [SECOND[2], SECOND[3]]
+    host.order(Receive(until, received))
+    assert host.checked() == []
+    host.order(Take(until, [FIRST[2]]))
+    assert host.checked() == [FIRST[2][1]]
+    assert {*host.there()} == {address for _, address in [*received, FIRST[2]]}
+    host.namespace.ip(f"addr del {SECOND[2][1]}/64 dev eth9")
+    host.until(lambda: SECOND[2][1] in host.there())
+    assert host.checked() == [FIRST[2][1]]
+    host.order(Release(received))
+    host.until(lambda: host.gone() == {"/".join(one) for one in received})
+    host.order(Take(until, received))
+    assert {*host.checked()} == {address for _, address in [*received, FIRST[2]]}
 
 
 def test_a_neighbour_that_has_an_address_is_found(host: Host) -> None:
