@@ -21,7 +21,8 @@ from members import Members
 from scene import Scene
 from segment import Segment, floats
 
-ADDRESSES = floats(30)
+ADDRESSES = floats(30, 6)
+"""Six of them are of IPv6."""
 HOSTS = 3
 
 

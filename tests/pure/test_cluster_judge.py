@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import socket
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -15,7 +13,6 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "cluster"))
 
-import asker
 import judge as judging
 from judge import Answer, Claim, Verdict
 
@@ -159,6 +156,15 @@ def test_the_gap_of_a_time() -> None:
     assert found.between(1001.0, 1001.5) is None
 
 
+def test_what_was_taken_late() -> None:
+    """From a moment until the last of those that were silent then had an answer."""
+    found = verdict(300, answers(A, [*range(50), *range(60, 200)]), answers(B, range(230, 300)))
+    assert found.behind(1000.55) == pytest.approx(0.05)
+    assert found.behind(1002.1) == pytest.approx(0.2)
+    assert found.behind(1001.0) is None
+    assert found.behind(1002.3) is None
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from([A, B, C]), st.integers(0, 299), st.integers(1, 120)),
@@ -189,57 +195,3 @@ def test_any_holders(times: list[tuple[str, int, int]]) -> None:
         assert not found.proven
     unanswered = [number for number in range(300) if not owners[number]]
     assert bool(found.gaps) == bool(unanswered)
-
-
-# A recording -------------------------------------------------------------------------------------
-
-OWN = bytes.fromhex("02ffffffff37")
-"""The asker's MAC; rounds have the last four bits."""
-ASKER = "10.0.0.222"
-
-
-def frame(operation: int, mac: str, sender: str, target: str, to: bytes = bytes(6)) -> bytes:
-    """An Ethernet frame with ARP."""
-    hardware = bytes.fromhex(mac.replace(":", ""))
-    head = asker.ETHERNET.pack(OWN, hardware, asker.ETH_P_ARP)
-    spoken, asked = socket.inet_aton(sender), socket.inet_aton(target)
-    return head + asker.ARP.pack(*asker.PREFIX, operation, hardware, spoken, to, asked)
-
-
-def recording(rounds: int, *frames: tuple[float, bytes], lost: int = 0) -> asker.Trace:
-    """A file with these frames, read again."""
-    head = asker.HEAD.pack(rounds, lost, OWN)
-    times = b"".join(map(asker.TIME.pack, asked(rounds)))
-    return asker.read(head + times + b"".join(asker.record(*one) for one in frames))
-
-
-@pytest.mark.parametrize("late", [0.0001, 0.009, 0.05, 0.1])
-def test_an_answer_tells_its_round(late: float) -> None:
-    """However late it is, up to the number of senders: it goes to the MAC that asked."""
-    number = 20
-    to = OWN[:5] + bytes([OWN[5] & ~asker.LOW | number % asker.SENDERS])
-    answer = frame(asker.REPLY, A, WEB, ASKER, to)
-    trace = recording(40, (asked(40)[number] + late, answer))
-    assert [(one.address, one.mac, one.round) for one in trace.answers] == [(WEB, A, number)]
-    assert trace.claims == []
-
-
-def test_what_claims_an_address() -> None:
-    """Both kinds of announcements, and any question from it; no probe."""
-    frames = [
-        frame(asker.REQUEST, A, WEB, WEB),
-        frame(asker.REPLY, A, WEB, WEB, b"\xff" * 6),
-        frame(asker.REQUEST, A, WEB, "10.0.0.1"),
-        frame(asker.REQUEST, B, "0.0.0.0", WEB),
-        frame(asker.REPLY, A, WEB, WEB)[:-1],
-        bytes(60),
-    ]
-    trace = recording(10, *((1000.05, one) for one in frames), lost=3)
-    assert trace.claims == [Claim(1000.05, WEB, A)] * 3
-    assert (trace.answers, trace.lost) == ([], 3)
-
-
-def test_the_messages_of_one_call() -> None:
-    """The kernel's struct mmsghdr: a struct msghdr of 56 bytes and a length, aligned."""
-    assert ctypes.sizeof(asker.Msghdr) == 64
-    assert asker.Msghdr.length.offset == 56

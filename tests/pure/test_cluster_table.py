@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "cluster"))
 
 import rival
 import table
-from judge import Double, Gap, Verdict
+from judge import Double, Gap, Tenure, Verdict
 from scene import Outcome
 
 GAP = Gap("10.0.0.20", 1.0, 1.25, "a", "b")
@@ -30,10 +30,44 @@ def test_as_stated() -> None:
     """A gap that is short enough is none that counts."""
     one = outcome(Verdict(gaps=[GAP], claims=7, storm=3))
     assert one.good
-    assert one.longest == (0.25, 0.0)
-    cells = ["a fault", "none", "0.25 s", "0.00 s", "0.00 s", "0.30 s", "7", "3", "as stated"]
+    assert one.longest == (0.25, 0.0, 0.0)
+    cells = [
+        "a fault", "none", "0.25 s", "-", "0.00 s", "0.00 s", "0.30 s", "-", "7", "3", "as stated",
+    ]  # fmt: skip
     assert table.cells(one) == cells
     assert len(cells) == len(table.HEAD)
+
+
+def test_both_families() -> None:
+    """Each has its longest silence, and one of them is late to be taken."""
+    six = Gap("fd00::1000", 1.0, 1.2, "a", "b")
+    held = [Tenure(one.address, "a", 0.0, 1.0) for one in (GAP, six)]
+    one = outcome(Verdict(gaps=[GAP, six], tenures=held), Verdict(gaps=[six._replace(end=1.1)]))
+    one.ends = [0.5, 1.05]
+    assert table.cells(one)[2:5] == ["0.25 s", "0.20 s", "0.10 s"]
+    assert table.cells(one)[7] == "0.20 s"
+    assert one.good
+    late = Verdict(gaps=[GAP._replace(end=20.0)])
+    one = Outcome("a fault", late, Verdict(), 22.5)
+    assert one.good
+    one.ends = [17.9]
+    assert not one.good
+
+
+def test_only_the_rows_that_were_done_are_replaced() -> None:
+    """The others stay, in the order of the faults; what is around them does too."""
+    titles = ["a fault", "another", "a third", "one that was never done"]
+    before = "above\n<!-- test -->\n<!-- end of test -->\nbelow\n"
+    first = outcome(Verdict(claims=1))
+    third = Outcome("a third", Verdict(claims=3), Verdict(), 0.3)
+    both = table.merged(before, "test", titles, [third, first])
+    page = table.merged(both, "test", titles, [outcome(Verdict(claims=5))])
+    lines = page.splitlines()
+    assert [lines[0], lines[-1]] == ["above", "below"]
+    assert lines[4:6] == [
+        table.row(table.cells(one)) for one in (outcome(Verdict(claims=5)), third)
+    ]
+    assert len(lines) == 8
 
 
 @pytest.mark.parametrize(
@@ -86,7 +120,7 @@ def test_a_table_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- x -->\nold\n<!-- end of x -->\nb\n<!-- y -->\n<!-- end of y -->\n")
     monkeypatch.setattr(table, "PAGE", page)
-    table.write("x", [outcome(Verdict(gaps=[GAP]))])
+    table.write("x", ["a fault"], [outcome(Verdict(gaps=[GAP]))])
     lines = page.read_text().splitlines()
     assert lines[:2] == ["a", "<!-- x -->"]
     assert lines[4].startswith("| a fault | none | 0.25 s |")

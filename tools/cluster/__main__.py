@@ -5,10 +5,11 @@
     python tools/cluster peers   those that can be done to keepalived too
 
     --count N      addresses, by default 200
+    --ipv6 N       so many of them of IPv6, by default a fifth
     --ttl S        seconds that an address stands without a proof, by default 10
     --kind KIND    of the aliases, by default label
     --only WORDS   faults with these words in their names
-    --write        the table goes into docs/cluster-faults.md
+    --write        their rows go into the table of docs/cluster-faults.md
     --keep         the logs stay, and their folder is printed
 
 The exit status is 1 where an address had two holders, or was silent for longer than stated.
@@ -40,6 +41,8 @@ from tour import tour  # noqa: E402
 from unpacked import found  # noqa: E402
 
 HOSTS = 5
+SHARE = 5
+"""One address in so many is of IPv6."""
 TTL = 10
 """The usual value of a declaration."""
 
@@ -62,10 +65,12 @@ def main() -> int:
             stack.callback(shutil.rmtree, segment.folder, ignore_errors=True)
         stack.callback(segment.close)
         print(f"logs: {segment.folder}" if options.keep else "", end="\n" * options.keep)
-        addresses = floats(options.count)
         if options.what == "peers":
+            addresses = floats(options.count)
             scene = Scene(segment, rival.Keepalived(segment, words, addresses), addresses)
             return _faults(scene, HOLDERS, options)
+        inet6 = options.count // SHARE if options.ipv6 is None else options.ipv6
+        addresses = floats(options.count, inet6)
         members = Members(segment, words)
         holders = Netalias(segment, members.endpoints, addresses, options.ttl, options.kind)
         scene = Scene(segment, holders, addresses, members)
@@ -86,7 +91,7 @@ def _faults(scene: Scene, faults: Sequence[Fault], options: argparse.Namespace) 
             for line in table.evidence(scene, outcomes[-1]):
                 print(line, file=sys.stderr)
             if options.write:
-                table.write(options.what, outcomes)
+                table.write(options.what, [one.title for one in faults], outcomes)
     return 0 if all(one.good for one in outcomes) else 1
 
 
@@ -94,6 +99,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Floating addresses, and faults.")
     parser.add_argument("what", choices=["demo", "test", "peers"])
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--ipv6", type=int)
     parser.add_argument("--ttl", type=int, default=TTL)
     parser.add_argument("--kind", default=LABEL)
     parser.add_argument("--only", default="")

@@ -1,15 +1,15 @@
-"""A host on the segment that asks for every address every 10 ms by ARP, and hears all ARP frames.
+"""A host on the segment that asks for every address every 10 ms, by ARP or by neighbour
+solicitations, and hears all frames that tell who has one.
 
-``asker.py FILE DEVICE PERIOD OWN ADDRESS...`` in its namespace, where it has the address OWN:
-prints ``ready`` after the first round, and asks until standard input ends. FILE is then what
-``read`` reads: the rounds, the answers, and frames that nobody asked for.
+``asker.py FILE DEVICE PERIOD OWN ADDRESS...`` in its namespace, where it has the addresses OWN, one
+of each family, with a comma: prints ``ready`` after the first round, and asks until standard input
+ends. FILE is then what ``read`` reads: the rounds, the answers, and frames that nobody asked for.
 
 The asker has one of SENDERS MACs in turn, which differ in their last bits: an answer goes back to
 the MAC that asked, and so tells its round. (With an IP address for each round every device that
 answers would get a neighbour for it, and all namespaces share the kernel's table of a thousand.)
-Frames are stamped by the kernel and kept in a
-ring that it shares (packet_mmap of the kernel's documentation): a process that waits for the
-processor loses none, and delays no stamp.
+Frames are stamped by the kernel and kept in a ring that it shares (packet_mmap of the kernel's
+documentation): a process that waits for the processor loses none, and delays no stamp.
 """
 
 from __future__ import annotations
@@ -26,13 +26,19 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from judge import Answer, Claim
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
-ETH_P_ARP = 0x0806  # linux/if_ether.h
+from judge import Answer, Claim
+from mmsghdr import AT_ONCE, LIBC, Iovec, Mmsghdr
+from neighbours import question, said
+
+ETH_P_ALL = 0x0003  # linux/if_ether.h
 SOL_PACKET = 263
-PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 5, 6, 10  # linux/if_packet.h
+PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
+"""linux/if_packet.h"""
 TPACKET_V3 = 2
 TP_STATUS_USER = 1
 REQ3 = struct.Struct("=7I")
@@ -43,101 +49,69 @@ BLOCK_HEAD = struct.Struct("=8x3I4xQ4I")
 FRAME_HEAD = struct.Struct("=5I4xH")
 """struct tpacket3_hdr: next, seconds, nanoseconds, bytes kept, bytes in all; the frame's place."""
 
-ETHERNET = struct.Struct("!6s6sH")
-ARP = struct.Struct("!HHBBH6s4s6s4s")
-"""RFC 826, over Ethernet and IPv4."""
-REQUEST, REPLY = 1, 2
-EVERYBODY, NOBODY = b"\xff" * 6, bytes(4)
-PREFIX = 1, 0x0800, 6, 4
 SENDERS = 16
 LOW = SENDERS - 1
 """The bits of the last byte of a MAC in which those of the asker differ."""
-BURST = 1024
-"""Messages of one call (UIO_MAXIOV)."""
 
 HEAD = struct.Struct("!II6s2x")
 """Of a file: rounds, lost frames, a MAC of the asker."""
 TIME = struct.Struct("!d")
 """Of each round; they follow HEAD, and RECORDs follow them."""
-RECORD = struct.Struct("!dHHI4s6s4s6s")
-"""A frame: the time, the operation, twice nothing, the address and the MAC that it tells of, the
-address and the MAC that it is for."""
-
-
-class Iovec(ctypes.Structure):
-    """struct iovec."""
-
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class Msghdr(ctypes.Structure):
-    """struct mmsghdr: a struct msghdr, and the length of the message behind it."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("namelen", ctypes.c_uint32),
-        ("iov", ctypes.POINTER(Iovec)),
-        ("iovlen", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("controllen", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-        ("pad", ctypes.c_uint32),
-        ("length", ctypes.c_uint32),
-    )
-
-
-LIBC = ctypes.CDLL(None, use_errno=True)
+RECORD = struct.Struct("!dB3x16s6s6s")
+"""A frame: the time, the length of the address, the address, and the MAC that has it; the MAC that
+it answers, zeros for none."""
 
 
 class Questions:
-    """The requests of one round to all addresses, sent by a few calls."""
+    """The questions of one round for all addresses, sent by a few calls. *senders* are the packed
+    addresses of the asker."""
 
-    def __init__(self, device: str, mac: bytes, addresses: Sequence[bytes], sender: bytes) -> None:
+    def __init__(
+        self, device: str, mac: bytes, addresses: Sequence[bytes], senders: Sequence[bytes]
+    ) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.bind((device, 0))
         self._rounds = []
+        sender = {len(one): one for one in senders}
         for number in range(SENDERS):
             own = mac[:5] + bytes([mac[5] & ~LOW | number])
-            head = ETHERNET.pack(EVERYBODY, own, ETH_P_ARP)
-            frames = [
-                head + ARP.pack(*PREFIX, REQUEST, own, sender, bytes(6), one) for one in addresses
-            ]
-            self._rounds.append(_messages(frames))
+            self._rounds.append(_messages([question(own, sender[len(a)], a) for a in addresses]))
 
     def ask(self, number: int) -> None:
         """Send this round."""
         messages = self._rounds[number % SENDERS][0]
-        at, size = 0, ctypes.sizeof(Msghdr)
+        at, size = 0, ctypes.sizeof(Mmsghdr)
         while at < len(messages):
             place = ctypes.c_void_p(ctypes.addressof(messages) + at * size)
-            count = min(BURST, len(messages) - at)
+            count = min(AT_ONCE, len(messages) - at)
             sent = LIBC.sendmmsg(self._socket.fileno(), place, count, 0)
             if sent < 0:
                 raise OSError(ctypes.get_errno(), "sendmmsg")
             at += sent
 
 
-def _messages(frames: Sequence[bytes]) -> tuple[ctypes.Array[Msghdr], list[object]]:
+def _messages(frames: Sequence[bytes]) -> tuple[ctypes.Array[Mmsghdr], list[object]]:
     """An array of struct mmsghdr, and the memory that it points to."""
     buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in frames]
     parts = [Iovec(ctypes.addressof(one), len(one)) for one in buffers]
-    messages = (Msghdr * len(frames))()
+    messages = (Mmsghdr * len(frames))()
     for message, part in zip(messages, parts, strict=True):
-        message.iov = ctypes.pointer(part)
+        message.iov = ctypes.addressof(part)
         message.iovlen = 1
     return messages, [buffers, parts]
 
 
 class Ring:
-    """All ARP frames that come to a device."""
+    """All frames that come to a device."""
 
     def __init__(self, device: str) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
         request = REQ3.pack(BLOCK, BLOCKS, FRAME, BLOCK // FRAME * BLOCKS, RETIRE, 0, 0)
         self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+        self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._memory = mmap.mmap(self._socket.fileno(), BLOCK * BLOCKS)
-        self._socket.bind((device, ETH_P_ARP))
+        self._socket.bind((device, ETH_P_ALL))
         self._next = 0
         self.lost = 0
 
@@ -169,13 +143,11 @@ def frames(block: bytes) -> Iterator[tuple[float, bytes]]:
 
 
 def record(when: float, frame: bytes) -> bytes:
-    """The part of a frame that is kept; nothing where it is no ARP over Ethernet and IPv4."""
-    if len(frame) < ETHERNET.size + ARP.size:
+    """The part of a frame that is kept; nothing where it claims no address."""
+    found = said(frame)
+    if found is None:
         return b""
-    *prefix, operation, mac, sender, to, target = ARP.unpack_from(frame, ETHERNET.size)
-    if tuple(prefix) != PREFIX:
-        return b""
-    return RECORD.pack(when, operation, 0, 0, sender, mac, target, to)
+    return RECORD.pack(when, len(found.address), *found)
 
 
 class Trace(NamedTuple):
@@ -194,16 +166,24 @@ def read(data: bytes) -> Trace:
     rounds = list(struct.unpack_from(f"!{count}d", data, HEAD.size))
     answers, claims = [], []
     names: dict[bytes, str] = {}
-    for when, operation, _, _, said, mac, _, to in RECORD.iter_unpack(data[at:]):
-        if said == NOBODY:  # a probe, which claims nothing
-            continue
-        address = names.get(said) or names.setdefault(said, socket.inet_ntoa(said))
+    for when, length, known, mac, to in RECORD.iter_unpack(data[at:]):
+        address = names.get(known) or names.setdefault(known, text(known[:length]))
         holder = names.get(mac) or names.setdefault(mac, mac.hex(":"))
-        if operation == REPLY and to[:5] == own[:5] and not (to[5] ^ own[5]) & ~LOW:
+        if to[:5] == own[:5] and not (to[5] ^ own[5]) & ~LOW:
             answers.append(Answer(when, address, holder, _round(rounds, when, to[5] & LOW)))
         else:
             claims.append(Claim(when, address, holder))
     return Trace(rounds, answers, claims, lost)
+
+
+def packed(address: str) -> bytes:
+    """The packed form of an address."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def text(address: bytes) -> str:
+    """The text of a packed address."""
+    return socket.inet_ntop(socket.AF_INET6 if len(address) == 16 else socket.AF_INET, address)
 
 
 def _round(rounds: Sequence[float], when: float, number: int) -> int:
@@ -218,10 +198,11 @@ class Asker:
     def __init__(self, file: BinaryIO, device: str, own: str, addresses: Sequence[str]) -> None:
         self._file = file
         mac = _own(device)
-        packed = [socket.inet_aton(one) for one in addresses]
         self._mac = mac
         self._ring = Ring(device)
-        self._questions = Questions(device, mac, packed, socket.inet_aton(own))
+        self._questions = Questions(
+            device, mac, [*map(packed, addresses)], [*map(packed, own.split(","))]
+        )
         self._records: list[bytes] = []
         self.rounds: list[float] = []
 

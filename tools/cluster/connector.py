@@ -30,7 +30,10 @@ RESET = struct.pack("=2i", 1, 0)
 
 def serve(name: str) -> int:
     """Tell the name until killed."""
-    with socket.create_server(("0.0.0.0", PORT), backlog=512) as server:
+    inet6 = socket.AF_INET6
+    with socket.create_server(
+        ("::", PORT), family=inet6, backlog=512, dualstack_ipv6=True
+    ) as server:
         print("ready", flush=True)
         while True:
             connection, _ = server.accept()
@@ -53,7 +56,7 @@ class Connector:
         now = time.time()
         self.rounds.append(now)
         for address in self._addresses:
-            made = socket.socket()
+            made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             made.connect_ex((address, PORT))  # what fails is told by the poll, or given up

@@ -10,7 +10,7 @@ from functools import partial
 from faults import Fault, cut, dead, nothing, planned, shared, taken_over, undisturbed
 from floating import Netalias
 from scene import Scene
-from segment import MANAGEMENT, Host
+from segment import MANAGEMENT, Host, families
 
 CHANGES = 100
 """Joins and leaves in a row."""
@@ -164,20 +164,21 @@ def _comes_and_goes(scene: Scene) -> None:
     shared(scene)
 
 
-def _declared(scene: Scene, count: int) -> None:
-    """All files declare the first *count* addresses."""
-    scene.removed = frozenset(scene.addresses[count:])
+def _declared(scene: Scene, addresses: Sequence[str]) -> None:
+    """All files declare these addresses."""
+    scene.removed = frozenset(scene.addresses).difference(addresses)
     for host in scene.hosts:
-        netalias(scene).declare(host, scene.addresses[:count])
+        netalias(scene).declare(host, addresses)
     shared(scene)
 
 
 def _shrunk(scene: Scene) -> None:
-    _declared(scene, len(scene.addresses) // 2)
+    halves = [some[: len(some) // 2] for some in families(scene.addresses)]
+    _declared(scene, [one for some in halves for one in some])
 
 
 def _grown(scene: Scene) -> None:
-    _declared(scene, len(scene.addresses))
+    _declared(scene, scene.addresses)
 
 
 ENGINE: Sequence[Fault] = (

@@ -31,13 +31,15 @@ class Fault(NamedTuple):
 
 def carry_out(scene: Scene, fault: Fault) -> Outcome:
     """Record the segment while a fault is done, until its consequences are over."""
-    observed = scene.observed()
+    observed, departures = scene.observed(), scene.departures()
     time.sleep(QUIET)
     problem = _late(fault.does, scene)
     time.sleep(QUIET)
     frames, connections = observed.end()
     stated, noise = fault.stated(scene), observed.noise
     outcome = Outcome(fault.title, frames, connections, stated, scene.removed, noise)
+    margin = scene.holders.lifetime - scene.holders.ttl
+    outcome.ends = [gone + margin for gone in departures.end()] if departures else []
     outcome.problem = problem or _late(fault.undoes, scene)
     return outcome
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from segment import SEGMENT, Host, Segment
+from segment import SEGMENT, Host, Segment, families
 from unpacked import PROGRAMS
 
 from netalias.cluster import fence
@@ -25,17 +25,22 @@ all the time of the processors, since the kernel hands each question to each of 
 PRIVATE = 'mount --bind "$0" /run; exec "$@"'
 """Each host has a /run of its own, which outlives its watcher."""
 FAKETIME = glob.glob(f"{PROGRAMS}/libfaketime/usr/lib/*/faketime/libfaketime.so.1")
+POOLS = {False: ("web", 0, 24, ""), True: ("six", 300, 64, " optimistic")}
+"""By whether it is IPv6: the pool, its first slot, the length of the prefix, and further words."""
 ENDS = 30.0
 """Seconds that a watcher has to give its addresses up."""
 
 
 def lines(host: Host, endpoints: str, addresses: Sequence[str], ttl: int, kind: str) -> str:
     """The declarations of a host."""
-    first, last = addresses[0], addresses[-1].rpartition(".")[2]
-    return (
-        f"cluster etcd {endpoints} node {host.name} ttl {ttl}\n"
-        f"float web {SEGMENT}:0-{len(addresses) - 1} {first}-{last}/24 kind {kind}\n"
-    )
+    text = f"cluster etcd {endpoints} node {host.name} ttl {ttl}\n"
+    for some in families(addresses):
+        inet6 = ":" in some[0]
+        pool, slot, length, words = POOLS[inet6]
+        last = some[-1].rpartition(":" if inet6 else ".")[2]
+        slots = f"{SEGMENT}:{slot}-{slot + len(some) - 1}"
+        text += f"float {pool} {slots} {some[0]}-{last}/{length} kind {kind}{words}\n"
+    return text
 
 
 class Netalias:

@@ -115,6 +115,12 @@ class Verdict:
         found = (one for one in self.gaps if one.end > begin and one.begin < end)
         return max(found, key=attrgetter("seconds"), default=None)
 
+    def behind(self, moment: float) -> float | None:
+        """Seconds from a moment until each address that was silent then had an answer; None where
+        none was silent."""
+        found = (gap.end - moment for gap in self.gaps if gap.begin <= moment < gap.end)
+        return max(found, default=None)
+
     @property
     def proven(self) -> bool:
         """Whether no frame is missing, and no address ever had two holders."""

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
+from departures import Departures
 from segment import MANAGEMENT, Host, Segment
 from support import until
 
@@ -75,6 +76,11 @@ class Members:
         for host in self.hosts:
             if self.running[host.name].poll() is None:
                 until(lambda: self._status(host).get("leader"))  # noqa: B023 it is over by then
+
+    def departures(self) -> Departures:
+        """Follow which hosts leave, by the first member that runs."""
+        host = next(one for one in self.hosts if self.running[one.name].poll() is None)
+        return Departures(host, host.address(MANAGEMENT), CLIENTS)
 
     def leader(self) -> Host:
         """The member that leads."""

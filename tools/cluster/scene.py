@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Protocol
 
+from departures import Departures
 from judge import Verdict
 from members import Members
-from segment import Host, Observed, Segment
+from segment import Host, Observed, Segment, families
 
 LONGEST = 240.0
 """Seconds to wait for what shall come true, before the fault is given up."""
@@ -18,6 +19,8 @@ LOOK = 0.1
 """Seconds between two looks at the kernels."""
 CALM = 1.0
 """Seconds without a change, after which nothing more is on its way."""
+TAKEN = 2.0
+"""Seconds in which all addresses of a dead holder are answered, after the margin."""
 
 
 class Late(Exception):
@@ -75,9 +78,10 @@ class Scene:
         return self._members
 
     def held(self, host: Host) -> set[str]:
-        """The floating addresses that the kernel of a host has."""
-        entries = json.loads(host.namespace.ip("-j -4 addr show") or "[]")
-        found = {one["local"] for entry in entries for one in entry.get("addr_info", ())}
+        """The floating addresses that the kernel of a host has, and has found to be unique."""
+        entries = json.loads(host.namespace.ip("-j addr show") or "[]")
+        every = [one for entry in entries for one in entry.get("addr_info", ())]
+        found = {one["local"] for one in every if not one.get("tentative")}
         return found & set(self.addresses)
 
     def all_held(self, hosts: Iterable[Host] = ()) -> list[set[str]]:
@@ -93,10 +97,13 @@ class Scene:
         return self._whole(self.all_held(hosts))
 
     def even(self) -> bool:
-        """The same, and each host has its share, to one."""
+        """The same, and each host has its share of both families, to one."""
         held = self.all_held()
-        shares = [len(one) for one in held]
-        return self._whole(held) and max(shares) - min(shares) <= 1
+        return self._whole(held) and all(
+            max(shares) - min(shares) <= 1
+            for some in families(self.addresses)
+            for shares in [[len(one.intersection(some)) for one in held]]
+        )
 
     def _whole(self, held: Sequence[set[str]]) -> bool:
         count = len(self.addresses) - len(self.removed)
@@ -115,6 +122,10 @@ class Scene:
             time.sleep(LOOK)
         raise Late(f"{what}: not after {LONGEST:.0f} s; {self.shares()}")
 
+    def departures(self) -> Departures | None:
+        """A recording of the hosts that leave, which begins now; None without an engine."""
+        return self._members.departures() if self._members is not None else None
+
     def observed(self) -> Observed:
         """A recording that begins now."""
         return Observed(self.segment, self.addresses, self._connected)
@@ -124,7 +135,8 @@ class Outcome:
     """A fault's name, both verdicts, and the longest time without an answer that is stated.
 
     Addresses that were *removed* shall be silent in the end, and all others shall not. *noise* is
-    the silence that the stage has made itself.
+    the silence that the stage has made itself. ``ends`` are the times at which the margins of hosts
+    that have gone were over.
     """
 
     def __init__(
@@ -143,15 +155,25 @@ class Outcome:
         self.removed = removed
         self.noise = noise
         self.problem = ""
+        self.ends: list[float] = []
 
     @property
-    def longest(self) -> tuple[float, float]:
-        """Seconds without an answer: to ARP, and to TCP."""
-        first, second = (
-            max((gap.seconds for gap in one.gaps if gap.address not in self.removed), default=0.0)
-            for one in (self.frames, self.connections)
-        )
-        return first, second
+    def longest(self) -> tuple[float, float, float]:
+        """Seconds without an answer: to ARP, to neighbour solicitations, and to TCP."""
+        found = [0.0, 0.0, 0.0]
+        for gaps, place in (self.frames.gaps, None), (self.connections.gaps, 2):
+            for gap in gaps:
+                if gap.address not in self.removed:
+                    at = ":" in gap.address if place is None else place
+                    found[at] = max(found[at], gap.seconds)
+        return found[0], found[1], found[2]
+
+    @property
+    def taken(self) -> float | None:
+        """Seconds from the end of a margin until the last address had an answer; None where none
+        was silent then."""
+        found = [self.frames.behind(end) for end in self.ends]
+        return max((one for one in found if one is not None), default=None)
 
     @property
     def doubled(self) -> float:
@@ -162,4 +184,5 @@ class Outcome:
     def good(self) -> bool:
         """Whether everything is as it is stated."""
         fine = self.frames.proven and set(self.frames.silent) == self.removed
-        return fine and not self.problem and max(self.longest) <= self.limit + self.noise
+        quick = max(self.longest) <= self.limit + self.noise
+        return fine and quick and not self.problem and (self.taken or 0.0) <= TAKEN + self.noise

@@ -1,8 +1,9 @@
 """The stage: hosts as network namespaces on one bridge, and on a second one for management.
 
 Both bridges are in a namespace of their own, the switch. Host N has eth0 on the segment with
-10.0.0.N/24, and mgmt0 with 10.1.0.N/24; a member N of the engine has mgmt0 with 10.1.0.(100 + N).
-Two observers ask on the segment: one by ARP (asker.py), one by TCP (connector.py).
+10.0.0.N/24 and fd00::N/64, and mgmt0 with 10.1.0.N/24; a member N of the engine has mgmt0 with
+10.1.0.(100 + N). Two observers ask on the segment: one by ARP and neighbour discovery (asker.py),
+one by TCP (connector.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,16 +30,29 @@ SEGMENT, MANAGEMENT = "eth0", "mgmt0"
 BRIDGES = {SEGMENT: "br0", MANAGEMENT: "br1"}
 """The device of a host, and the bridge that it is on."""
 NETWORKS = {SEGMENT: "10.0.0", MANAGEMENT: "10.1.0"}
+NETWORK_INET6 = "fd00::"
+"""Of the segment too."""
 ASKER, CONNECTOR = 222, 223
 """The last bytes of the addresses of the observers."""
-FIRST = 20
-"""The last byte of the first floating address."""
+FIRST, FIRST_INET6 = 20, 0x1000
+"""The last part of the first floating address of each family."""
+OPTIMISTIC = "/proc/sys/net/ipv6/conf/all/optimistic_dad"
+"""Who takes an IPv6 address over answers while its kernel still asks whether it is unique."""
 BLOCKED, FORWARDING = 0, 3  # linux/if_bridge.h
 
 
-def floats(count: int) -> list[str]:
-    """The floating addresses."""
-    return [f"{NETWORKS[SEGMENT]}.{FIRST + number}" for number in range(count)]
+def floats(count: int, inet6: int = 0) -> list[str]:
+    """The floating addresses, of which so many, the last ones, are of IPv6."""
+    found = [f"{NETWORKS[SEGMENT]}.{FIRST + number}" for number in range(count - inet6)]
+    return found + [f"{NETWORK_INET6}{FIRST_INET6 + number:x}" for number in range(inet6)]
+
+
+def families(addresses: Iterable[str]) -> list[list[str]]:
+    """The addresses of IPv4 and those of IPv6, without a family that has none."""
+    found: list[list[str]] = [[], []]
+    for one in addresses:
+        found[":" in one].append(one)
+    return [some for some in found if some]
 
 
 class Host:
@@ -58,6 +72,11 @@ class Host:
     def address(self, device: str) -> str:
         """Its own one there."""
         return f"{NETWORKS[device]}.{self.number}"
+
+    @property
+    def inet6(self) -> str:
+        """The one of IPv6 on the segment."""
+        return f"{NETWORK_INET6}{self.number}"
 
     def start(self, words: Sequence[str], **options: object) -> subprocess.Popen[str]:
         """A process in it, which close() ends."""
@@ -103,6 +122,9 @@ class Segment:
         self.switch.ip(f"link set {port} master {BRIDGES[device]} addrgenmode none up")
         host.namespace.ip(f"link set {device} addrgenmode none up")
         host.namespace.ip(f"addr add {host.address(device)}/24 dev {device}")
+        if device == SEGMENT:
+            host.namespace.run(["sh", "-c", f"echo 1 >{OPTIMISTIC}"])
+            host.namespace.ip(f"addr add {host.inet6}/64 dev {device} nodad")
         until(lambda: "state UP" in host.namespace.ip(f"link show {device}"))
 
     def another(self, name: str, number: int, device: str = SEGMENT) -> Host:
@@ -196,9 +218,9 @@ class Recording:
 class Observed:
     """A recording of the segment by both observers: begun at once, judged when it is ended.
 
-    All addresses are asked for by ARP, *connected* ones of them by TCP too. So are the hosts' own
-    addresses, by which the stage itself is judged: ``noise`` is the longest time, in seconds, for
-    which every one of them was silent at some time, to ARP or to TCP.
+    All addresses are asked for by frames, *connected* ones of them by TCP too. So are the hosts'
+    own addresses, by which the stage itself is judged: ``noise`` is the longest time, in seconds,
+    for which every one of them was silent at some time, to frames or to TCP.
     """
 
     def __init__(
@@ -209,14 +231,15 @@ class Observed:
         period: float = 0.01,
     ) -> None:
         self._segment = segment
-        self._files = segment.folder / "arp", segment.folder / "tcp"
+        self._files = segment.folder / "frames", segment.folder / "tcp"
+        observer = segment.observer(ASKER)
         asker = [str(HERE / "asker.py"), str(self._files[0]), SEGMENT, str(period)]
-        asker.append(segment.observer(ASKER).address(SEGMENT))
+        asker.append(f"{observer.address(SEGMENT)},{observer.inet6}")
         self._own = [host.address(SEGMENT) for host in segment.hosts]
         self.noise = 0.0
         self._floats = list(addresses)
         every = [*addresses, *self._own]
-        self._arp = Recording(segment, segment.observer(ASKER), every, asker)
+        self._frames = Recording(segment, observer, every, asker)
         self._tcp: Recording | None = None
         if connected:
             segment.respond()
@@ -225,7 +248,7 @@ class Observed:
             self._connected = list(some)
             some = [*some, *self._own]
             self._tcp = Recording(segment, segment.observer(CONNECTOR), some, words)
-        self.rounds = self._arp.rounds
+        self.rounds = self._frames.rounds
         self.marks: dict[str, float] = {}
 
     def mark(self, what: str) -> float:
@@ -241,7 +264,7 @@ class Observed:
             trace = connector.read(self._files[1])
             tcp = _judged(self._connected, _of(trace, self._connected))
             self.noise = self._silence(trace)
-        self._arp.end()
+        self._frames.end()
         trace = asker.read(self._files[0].read_bytes())
         self.noise = max(self.noise, self._silence(trace))
         return _judged(self._floats, _of(trace, self._floats)), tcp

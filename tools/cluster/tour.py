@@ -45,11 +45,11 @@ def tour(scene: Scene) -> int:
 
 def tell(frames: Verdict, connections: Verdict, killed: float, started: float) -> None:
     """The verdict, in words."""
-    say(f"The trace: {frames.seconds:.0f} s, {frames.answers} answers to ARP, none of them lost,")
+    say(f"The trace: {frames.seconds:.0f} s, {frames.answers} answers to ARP and ND, none lost,")
     say(
         f"  {connections.answers} connections, {frames.claims} announcements, {frames.moves} moves."
     )
-    for what, verdict in (("ARP", frames), ("TCP", connections)):
+    for what, verdict in (("ARP and ND", frames), ("TCP", connections)):
         for when, begin, end in (
             ("of the dead host", killed, started),
             ("of those that moved back", started, time.time()),
