@@ -157,12 +157,13 @@ def test_the_gap_of_a_time() -> None:
 
 
 def test_what_was_taken_late() -> None:
-    """From a moment until the last of those that were silent then had an answer."""
+    """From a moment until the last of those that were silent then had an answer, of one holder."""
     found = verdict(300, answers(A, [*range(50), *range(60, 200)]), answers(B, range(230, 300)))
-    assert found.behind(1000.55) == pytest.approx(0.05)
-    assert found.behind(1002.1) == pytest.approx(0.2)
-    assert found.behind(1001.0) is None
-    assert found.behind(1002.3) is None
+    assert found.behind(1000.55, {A}) == pytest.approx(0.05)
+    assert found.behind(1002.1, {A}) == pytest.approx(0.2)
+    assert found.behind(1001.0, {A}) is None
+    assert found.behind(1002.3, {A}) is None
+    assert found.behind(1002.1, {B, C}) is None
 
 
 @given(

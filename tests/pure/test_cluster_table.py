@@ -43,14 +43,14 @@ def test_both_families() -> None:
     six = Gap("fd00::1000", 1.0, 1.2, "a", "b")
     held = [Tenure(one.address, "a", 0.0, 1.0) for one in (GAP, six)]
     one = outcome(Verdict(gaps=[GAP, six], tenures=held), Verdict(gaps=[six._replace(end=1.1)]))
-    one.ends = [0.5, 1.05]
+    one.ends = [(0.5, {"a"}), (1.05, {"a"})]
     assert table.cells(one)[2:5] == ["0.25 s", "0.20 s", "0.10 s"]
     assert table.cells(one)[7] == "0.20 s"
     assert one.good
     late = Verdict(gaps=[GAP._replace(end=20.0)])
     one = Outcome("a fault", late, Verdict(), 22.5)
     assert one.good
-    one.ends = [17.9]
+    one.ends = [(17.9, {"a"})]
     assert not one.good
 
 

@@ -8,6 +8,7 @@
     --ipv6 N       so many of them of IPv6, by default a fifth
     --ttl S        seconds that an address stands without a proof, by default 10
     --kind KIND    of the aliases, by default label
+    --changes N    joins and leaves in a row, by default 100
     --only WORDS   faults with these words in their names
     --write        their rows go into the table of docs/cluster-faults.md
     --keep         the logs stay, and their folder is printed
@@ -30,7 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 import rival  # noqa: E402  (the path comes first)
 import table  # noqa: E402
-from engine_faults import ENGINE, LONG  # noqa: E402
+from engine_faults import ENGINE, changes  # noqa: E402
 from faults import HOLDERS, Fault, carry_out  # noqa: E402
 from floating import LABEL, Netalias  # noqa: E402
 from members import Members  # noqa: E402
@@ -76,7 +77,7 @@ def main() -> int:
         scene = Scene(segment, holders, addresses, members)
         if options.what == "demo":
             return tour(scene)
-        return _faults(scene, [*HOLDERS, *ENGINE, *LONG], options)
+        return _faults(scene, [*HOLDERS, *ENGINE, changes(options.changes)], options)
 
 
 def _faults(scene: Scene, faults: Sequence[Fault], options: argparse.Namespace) -> int:
@@ -102,6 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ipv6", type=int)
     parser.add_argument("--ttl", type=int, default=TTL)
     parser.add_argument("--kind", default=LABEL)
+    parser.add_argument("--changes", type=int, default=100)
     parser.add_argument("--only", default="")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--keep", action="store_true")

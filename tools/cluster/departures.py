@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 
@@ -29,7 +29,7 @@ class Departures:
             "range_end": b64encode(keys[:-1] + bytes([keys[-1] + 1])).decode(),
             "filters": ["NOPUT"],
         }
-        self._times: list[float] = []
+        self._found: list[tuple[float, str]] = []
         self._connection = HTTPConnection(address, port)
         with host.namespace:
             self._connection.connect()
@@ -42,13 +42,15 @@ class Departures:
     def _follow(self) -> None:
         with suppress(HTTPException, OSError):
             for line in self._answer:
-                if json.loads(line).get("result", {}).get("events"):
-                    self._times.append(time.time())
+                now = time.time()
+                for event in json.loads(line).get("result", {}).get("events", ()):
+                    key = b64decode(event["kv"]["key"]).decode()
+                    self._found.append((now, key.rpartition("/")[2]))
 
-    def end(self) -> list[float]:
-        """End it; the times at which hosts went, rising."""
+    def end(self) -> list[tuple[float, str]]:
+        """End it; when which hosts went."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._connection.close()
-        return self._times
+        return self._found

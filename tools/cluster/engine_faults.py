@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from faults import Fault, cut, dead, nothing, planned, shared, taken_over, undisturbed
-from floating import Netalias
-from scene import Scene
+from floating import FAKETIME, Netalias
+from scene import Late, Scene
 from segment import MANAGEMENT, Host, families
 
-CHANGES = 100
-"""Joins and leaves in a row."""
 BRIEF = 1.0
 """Seconds for which all members are stopped, much less than a lifetime."""
 STEP = 3600
@@ -124,6 +122,8 @@ def _half_frozen(scene: Scene, *, watcher: bool) -> None:
 
 def _stepped(scene: Scene) -> None:
     """The clock of the last host jumps ahead, and back beyond the right time."""
+    if not FAKETIME:
+        raise Late("libfaketime is not unpacked in NETALIAS_PROGRAMS")
     for step in (STEP, -STEP, 0):
         netalias(scene).step(scene.hosts[-1], step)
         time.sleep(scene.holders.ttl)
@@ -143,11 +143,11 @@ def _drained(scene: Scene) -> None:
         shared(scene)
 
 
-def _comes_and_goes(scene: Scene) -> None:
+def _come_and_go(scene: Scene, *, count: int) -> None:
     """Hosts leave and join at random, two of them stay at least."""
-    dice = random.Random(CHANGES)
+    dice = random.Random(count)
     there = set(scene.hosts)
-    for _ in range(CHANGES):
+    for _ in range(count):
         away = [host for host in scene.hosts if host not in there]
         if away and (len(there) <= 2 or dice.random() < 0.5):
             host = dice.choice(away)
@@ -197,7 +197,9 @@ ENGINE: Sequence[Fault] = (
     Fault("each host is drained in turn", _drained, planned, nothing),
     Fault("a pool shrinks by half", _shrunk, planned, _grown),
 )
-LONG: Sequence[Fault] = (
-    Fault(f"{CHANGES} joins and leaves", _comes_and_goes, planned, nothing),
-)  # fmt: skip
-"""Those that take minutes."""
+
+
+def changes(count: int) -> Fault:
+    """So many joins and leaves in a row, which take seconds each."""
+    does = partial(_come_and_go, count=count)
+    return Fault(f"{count} joins and leaves", does, planned, nothing)

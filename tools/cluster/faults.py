@@ -39,7 +39,8 @@ def carry_out(scene: Scene, fault: Fault) -> Outcome:
     stated, noise = fault.stated(scene), observed.noise
     outcome = Outcome(fault.title, frames, connections, stated, scene.removed, noise)
     margin = scene.holders.lifetime - scene.holders.ttl
-    outcome.ends = [gone + margin for gone in departures.end()] if departures else []
+    for gone, name in departures.end() if departures is not None else ():
+        outcome.ends.append((gone + margin, scene.macs(name, frames)))
     outcome.problem = problem or _late(fault.undoes, scene)
     return outcome
 

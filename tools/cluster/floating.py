@@ -100,6 +100,7 @@ class Netalias:
             "FAKETIME_TIMESTAMP_FILE": self._clock(host),
             "FAKETIME_NO_CACHE": 1,
             "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+            "PYTHONPATH": Path(__file__).parent / "stepped",
         }
         return ["env", *(f"{name}={value}" for name, value in said.items())]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
@@ -115,11 +115,11 @@ class Verdict:
         found = (one for one in self.gaps if one.end > begin and one.begin < end)
         return max(found, key=attrgetter("seconds"), default=None)
 
-    def behind(self, moment: float) -> float | None:
-        """Seconds from a moment until each address that was silent then had an answer; None where
-        none was silent."""
-        found = (gap.end - moment for gap in self.gaps if gap.begin <= moment < gap.end)
-        return max(found, default=None)
+    def behind(self, moment: float, macs: Collection[str]) -> float | None:
+        """Seconds from a moment until each address that was silent then, and that one of these MACs
+        had, was answered; None where none was silent."""
+        gaps = (gap for gap in self.gaps if gap.begin <= moment < gap.end and gap.before in macs)
+        return max((gap.end - moment for gap in gaps), default=None)
 
     @property
     def proven(self) -> bool:

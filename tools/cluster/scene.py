@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Protocol
 
 from departures import Departures
@@ -126,6 +126,10 @@ class Scene:
         """A recording of the hosts that leave, which begins now; None without an engine."""
         return self._members.departures() if self._members is not None else None
 
+    def macs(self, name: str, frames: Verdict) -> set[str]:
+        """The MACs with which a host was seen to have addresses."""
+        return {one.mac for one in frames.tenures if self.segment.holder(one.mac) == name}
+
     def observed(self) -> Observed:
         """A recording that begins now."""
         return Observed(self.segment, self.addresses, self._connected)
@@ -136,7 +140,7 @@ class Outcome:
 
     Addresses that were *removed* shall be silent in the end, and all others shall not. *noise* is
     the silence that the stage has made itself. ``ends`` are the times at which the margins of hosts
-    that have gone were over.
+    that have gone were over, each with the MACs of that host.
     """
 
     def __init__(
@@ -155,7 +159,7 @@ class Outcome:
         self.removed = removed
         self.noise = noise
         self.problem = ""
-        self.ends: list[float] = []
+        self.ends: list[tuple[float, Collection[str]]] = []
 
     @property
     def longest(self) -> tuple[float, float, float]:
@@ -172,7 +176,7 @@ class Outcome:
     def taken(self) -> float | None:
         """Seconds from the end of a margin until the last address had an answer; None where none
         was silent then."""
-        found = [self.frames.behind(end) for end in self.ends]
+        found = [self.frames.behind(*end) for end in self.ends]
         return max((one for one in found if one is not None), default=None)
 
     @property
