@@ -41,6 +41,9 @@ NEVER = float("inf")
 SETTLED = 1.0
 """Seconds without a change of an owner, after which the placement is computed from what stands
 then: hosts that had computed it at other moments agree on that."""
+ARRIVING = 0.3
+"""Seconds after the arrival of another host in which more may come: all are placed by then at once.
+A cluster that starts would compute the placement once on each host for each other one."""
 READING = 10.0
 """Seconds that a reading of everything may take."""
 AGAIN = 1.0
@@ -76,7 +79,7 @@ class Agent:
         self._newest = 0
         self._heard = 0.0
         self._stale = True
-        self._settles = NEVER
+        self._settles = self._gathered = NEVER
         self._was_lost = False
         self._differing: dict[str, list[str]] = {}
         self._unreadable: set[str] = set()
@@ -131,7 +134,7 @@ class Agent:
         """Seconds until tick(); infinite for never."""
         if self.ended:
             return NEVER
-        times = [self._settles]
+        times = [self._settles, self._gathered]
         if self._reading is None and self._following is None:
             times.append(self._retry)
         if self._following is not None and self._newest > self.view.revision:
@@ -194,9 +197,13 @@ class Agent:
 
     def _place(self, now: float) -> None:
         """Place all addresses anew, if anything has changed that matters."""
-        if self.view.changed_hosts:
+        if self.view.arrived:
+            gathered = now if self._node in self.view.arrived else now + ARRIVING
+            self._gathered = min(self._gathered, gathered)
+            self.view.arrived.clear()
+        if self.view.changed_hosts or now >= self._gathered:
             self.declared.update(self.view)
-            self.view.changed_hosts = False
+            self.view.changed_hosts, self._gathered = False, NEVER
             self._stale = True
         if self._stale or now >= self._settles:
             self._stale = False

@@ -250,7 +250,7 @@ def _fields(value: bytes) -> dict[str, Any]:
     if len(value) > VALUE_MAX:
         return {}
     try:
-        found = json.loads(value)
+        found = json.loads(value.decode())
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -65,7 +65,10 @@ class View:
         self.gone: dict[Registration, float] = {}
         self.unreadable: set[str] = set()
         self.changed_hosts = True
-        """Whether the hosts, drains or pins have changed; whoever acts on it takes it back."""
+        """Whether the hosts, drains or pins have changed, but for hosts that have come; whoever acts
+        on it takes it back."""
+        self.arrived: set[str] = set()
+        """Hosts that have come; whoever acts on them takes them out."""
         self._by_node: dict[str, set[Key]] = {}
 
     def held_by(self, node: str) -> set[Key]:
@@ -92,7 +95,7 @@ class View:
         self.hosts, self.owners, self._by_node = {}, {}, {}
         self.drains, self.pins, self.unreadable = set(), {}, set()
         for entry in snapshot.entries.values():
-            self._put(entry)
+            self._put(entry, *(self._keys.split(entry.key) or [""]))
         for key, seen in owners.items():
             if seen.modified > snapshot.revision and not anew:  # a change of our own
                 self._own(key, seen)
@@ -119,11 +122,13 @@ class View:
                 if event.revision <= self.modified(key):
                     continue
                 changed.add(key)
+            elif kind == records.HOSTS and event.entry is not None and names[0] not in self.hosts:
+                self.arrived.add(names[0])
             else:
                 self.changed_hosts = True
             self._drop(kind, names, event.entry, now)
             if event.entry is not None:
-                self._put(event.entry)
+                self._put(event.entry, kind, *names)
         self._note_gone(changed, now)
         return changed
 
@@ -138,8 +143,7 @@ class View:
             for key in keys:
                 yield key, node
 
-    def _put(self, entry: Entry) -> None:
-        kind, *names = self._keys.split(entry.key) or [""]
+    def _put(self, entry: Entry, kind: str, *names: str) -> None:
         if kind == records.HOSTS:
             host = records.read_host(entry.value)
             self.hosts[names[0]] = SeenHost(host, entry.created, entry.modified, entry.lease)

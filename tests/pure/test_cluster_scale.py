@@ -10,7 +10,8 @@ from ipaddress import ip_address
 import pytest
 from swarm import InMemory, Member
 
-from netalias.cluster import fence
+from netalias.cluster import agent, fence
+from netalias.cluster.placement import Key, place
 from netalias.cluster.records import DRAINS, Spread
 from netalias.cluster.store import Change, Delete, Put
 
@@ -90,6 +91,27 @@ def test_a_host_comes_and_drains(swarm: InMemory):
     assert moved(swarm, drains) == COUNT // (HOSTS + 1)
     swarm.store.execute(Change([], [Delete(drain)]))
     swarm.run(10, lambda: swarm.even(COUNT))
+
+
+def test_many_hosts_that_come_at_once(swarm: InMemory, monkeypatch: pytest.MonkeyPatch):
+    """Each host places some times, and not once for each that has come; they end up evenly."""
+    placements = 0
+
+    def counted(*words: object) -> dict[Key, str]:
+        nonlocal placements
+        placements += 1
+        return place(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(agent, "place", counted)
+    many = 30
+    for number in range(many):
+        one = Member(f"more{number}", swarm.store.session(), swarm.members[0].pools, TTL)
+        swarm.members.append(one)
+        one.start(swarm.now())
+        swarm.run(0.01)
+    # Until they are placed nothing moves, and each of these knows itself.
+    assert placements <= 4 * many
+    swarm.run(120, lambda: swarm.even(COUNT))
 
 
 def test_the_plan_after_a_death(swarm: InMemory):
