@@ -2,7 +2,8 @@
 at once and has no kernel.
 
 With the store in memory time is a number, which jumps to whatever is due next; with a real one it
-passes by itself. What is measured of the agents is the processor's time.
+passes by itself, but slower for the agents: they share a processor that each would have for itself.
+What is measured of the agents is the processor's time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from netalias.cluster.orders import Check, Checked, Forget, Gone, Message, Relea
 from netalias.cluster.outbox import Asked
 from netalias.cluster.placement import Key
 from netalias.cluster.records import Spread
-from netalias.cluster.store import StoreError
+from netalias.cluster.store import Grant, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Member:
         self.failed = 0
         self.slowest = 0.0
         self.alive = False
-        self.patience = 1.0
-        """It waits for answers so many times as long as its agent says: many share a processor."""
+        self.slow = 1
+        """Seconds of the store in one of its own: leases are granted for so many times as long."""
         self._asked: dict[int, Asked] = {}
         self._done = 0
         settings = Settings(name, 100, ttl)
@@ -100,8 +101,11 @@ class Member:
                     self.engine.cancel(number)
                     del self._asked[number]
             for asked in outbox.requests:
-                timeout = FOLLOWING if asked.timeout is None else asked.timeout * self.patience
-                self._asked[self.engine.send(asked.request, now, timeout)] = asked
+                timeout = FOLLOWING if asked.timeout is None else asked.timeout
+                request = asked.request
+                if isinstance(request, Grant):
+                    request = Grant(request.ttl * self.slow)
+                self._asked[self.engine.send(request, now, timeout)] = asked
                 self.sent += 1
             orders = [*outbox.messages]
             for waiting in (outbox.cancelled, outbox.requests, outbox.messages, outbox.notes):
@@ -189,17 +193,24 @@ class InMemory(Swarm):
 
 
 class InTime(Swarm):
-    """Hosts on a real store, each with a connection of its own."""
+    """Hosts on a real store, each with connections of its own; their clocks are *slow* times as
+    slow as that of the store."""
 
     def __init__(
-        self, names: Iterable[str], pools: dict[str, Spread], ttl: int, engine: Callable[[], Engine]
+        self,
+        names: Iterable[str],
+        pools: dict[str, Spread],
+        ttl: int,
+        engine: Callable[[], Engine],
+        slow: int,
     ) -> None:
         super().__init__(Member(name, engine(), pools, ttl) for name in names)
+        self._slow = slow
         for one in self.members:
-            one.patience = len(self.members)
+            one.slow = slow
 
     def now(self) -> float:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.clock_gettime(time.CLOCK_BOOTTIME) / self._slow
 
     def read(self, one: Member) -> None:
         state = poll()
@@ -214,4 +225,4 @@ class InTime(Swarm):
         for one in self.members:
             for fileno, events in one.engine.wanted(self.now()).items() if one.alive else ():
                 state.register(fileno, events)
-        state.poll(min(seconds, 1.0) * 1000 + 1)
+        state.poll(min(seconds * self._slow, 1.0) * 1000 + 1)

@@ -3,8 +3,11 @@
     python tools/cluster demo         five hosts, one of which is killed
     python tools/cluster test         all faults, as a table: several minutes
     python tools/cluster peers   those that can be done to keepalived too
+    python tools/cluster scale   many hosts in one process, on one member of etcd
 
-    --count N      addresses, by default 200
+    --count N      addresses, by default 200, for scale 10 000
+    --hosts N      hosts of scale, by default 50
+    --slow N       seconds of etcd in one of these hosts, by default 10
     --ipv6 N       so many of them of IPv6, by default a fifth
     --ttl S        seconds that an address stands without a proof, by default 10
     --kind KIND    of the aliases, by default label
@@ -35,6 +38,7 @@ from engine_faults import ENGINE, changes  # noqa: E402
 from faults import HOLDERS, Fault, carry_out  # noqa: E402
 from floating import LABEL, Netalias  # noqa: E402
 from members import Members  # noqa: E402
+from scale import scale  # noqa: E402
 from scene import Outcome, Scene  # noqa: E402
 from segment import Segment, floats  # noqa: E402
 from support import why_no_namespace  # noqa: E402
@@ -42,6 +46,8 @@ from tour import tour  # noqa: E402
 from unpacked import found  # noqa: E402
 
 HOSTS = 5
+COUNTS = {"scale": 10_000}
+"""Addresses, where they are not 200."""
 SHARE = 5
 """One address in so many is of IPv6."""
 TTL = 10
@@ -61,11 +67,13 @@ def main() -> int:
         print(why, file=sys.stderr)
         return 1
     with ExitStack() as stack:
-        segment = Segment(HOSTS)
+        segment = Segment(0 if options.what == "scale" else HOSTS)
         if not options.keep:
             stack.callback(shutil.rmtree, segment.folder, ignore_errors=True)
         stack.callback(segment.close)
         print(f"logs: {segment.folder}" if options.keep else "", end="\n" * options.keep)
+        if options.what == "scale":
+            return _scale(Members(segment, words, 1), options)
         if options.what == "peers":
             addresses = floats(options.count)
             scene = Scene(segment, rival.Keepalived(segment, words, addresses), addresses)
@@ -96,10 +104,22 @@ def _faults(scene: Scene, faults: Sequence[Fault], options: argparse.Namespace) 
     return 0 if all(one.good for one in outcomes) else 1
 
 
+def _scale(members: Members, options: argparse.Namespace) -> int:
+    """Figures of many hosts, each line when it is known."""
+    with members.hosts[0].namespace:
+        for name, figure in scale(
+            members.endpoints, options.hosts, options.count, options.ttl, options.slow
+        ):
+            print(table.row([name, figure]), flush=True)
+    return 0
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Floating addresses, and faults.")
-    parser.add_argument("what", choices=["demo", "test", "peers"])
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("what", choices=["demo", "test", "peers", "scale"])
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--hosts", type=int, default=50)
+    parser.add_argument("--slow", type=int, default=10)
     parser.add_argument("--ipv6", type=int)
     parser.add_argument("--ttl", type=int, default=TTL)
     parser.add_argument("--kind", default=LABEL)
@@ -107,7 +127,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--keep", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.count = options.count or COUNTS.get(options.what, 200)
+    return options
 
 
 if __name__ == "__main__":
