@@ -17,6 +17,7 @@
 # make cluster-test  all faults, and what was seen on the network meanwhile: half an hour;
 #              CLUSTER="--only drained", "--write": into docs/cluster-faults.md
 # make cluster-peers  the same faults, done to keepalived
+# make cluster-scale  fifty agents with 10 000 addresses in one process, on a real etcd: ten minutes
 # make lint    ruff and mypy --strict
 # make bench   figures into docs/performance.md; BENCH="--only PART", --quick, --all, --no-write
 # make clean   remove what was built
@@ -28,7 +29,7 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifco
 	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py' -o -name '*.json')
 
-.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak cluster-demo cluster-test cluster-peers lint bench clean
+.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak cluster-demo cluster-test cluster-peers cluster-scale lint bench clean
 
 # Twice as many as processors: many tests wait for something.
 JOBS ?= $(shell echo $$(($$(nproc) * 2)))
@@ -116,6 +117,9 @@ cluster-test: $(VENV)/.built $(VENV)/.tools
 
 cluster-peers: $(VENV)/.built $(VENV)/.tools
 	@$(CLUSTERED) peers $(CLUSTER)
+
+cluster-scale: $(VENV)/.built $(VENV)/.tools
+	@$(CLUSTERED) scale $(CLUSTER)
 
 lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .

@@ -21,45 +21,49 @@ from netalias.cluster.etcd.settings import Settings
 from netalias.cluster.records import Spread
 
 FIRST = int(ip_address("10.0.0.0"))
-LONGEST = 300.0
+LONGEST = 60.0
 """Seconds until all addresses are evenly spread, at most."""
 REST = 10.0
 """Seconds for which the swarm is left alone."""
 PAGE = 4096
 
 
-def scale(url: str, hosts: int, count: int, ttl: int, slow: int) -> Iterator[tuple[str, str]]:
-    """What is measured, one after the other: its name and its figure. The etcd is at *url*, in the
-    namespace of the caller. Raises TimeoutError."""
+def swarm(url: str, hosts: int, count: int, ttl: int, slow: int) -> InTime:
+    """Hosts that start now. The etcd is at *url*, in the namespace of the caller."""
     pools = {"web": Spread((("10.0.0.0", str(ip_address(FIRST + count - 1))),))}
     names = [f"host{number}" for number in range(hosts)]
-    before = _resident()
-    swarm = InTime(names, pools, ttl, lambda: EtcdEngine(Settings([url])), slow)
-    begun = time.process_time()
-    for one in swarm.members:
-        one.start(swarm.now())
-    yield "all addresses are evenly spread after", f"{_even(swarm, count):.1f} s"
-    yield "requests of a host until then", f"{swarm.sent() / hosts:.1f}"
+    found = InTime(names, pools, ttl, lambda: EtcdEngine(Settings([url])), slow)
+    for one in found.members:
+        one.start(found.now())
+    return found
+
+
+def scale(url: str, hosts: int, count: int, ttl: int, slow: int) -> Iterator[tuple[str, str]]:
+    """What is measured, one after the other: its name and its figure. Raises TimeoutError."""
+    before, begun = _resident(), time.process_time()
+    found = swarm(url, hosts, count, ttl, slow)
+    yield "all addresses are evenly spread after", f"{_even(found, count):.1f} s"
+    yield "requests of a host until then", f"{found.sent() / hosts:.1f}"
     yield "processor of a host until then", f"{(time.process_time() - begun) / hosts:.2f} s"
-    swarm.run(ttl)
-    sent, begun = swarm.sent(), time.process_time()
-    swarm.run(REST)
-    yield "requests of a host at rest", f"{(swarm.sent() - sent) / REST / hosts:.2f} a second"
+    found.run(ttl)
+    sent, begun = found.sent(), time.process_time()
+    found.run(REST)
+    yield "requests of a host at rest", f"{(found.sent() - sent) / REST / hosts:.2f} a second"
     work = (time.process_time() - begun) / REST / hosts
     yield "processor of a host at rest", f"{work * 1000:.1f} ms a second"
     yield "memory of an agent", f"{(_resident() - before) / hosts:.1f} MB"
-    swarm.members[0].kill()
-    for one in swarm.members:
+    found.members[0].kill()
+    for one in found.members:
         one.slowest = 0.0
-    yield "the share of a dead host is taken after", f"{_even(swarm, count):.1f} s"
-    slowest = max(one.slowest for one in swarm.members)
+    yield "the share of a dead host is taken after", f"{_even(found, count):.1f} s"
+    slowest = max(one.slowest for one in found.members)
     yield "the most work for one answer then", f"{slowest * 1000:.0f} ms"
-    yield "requests that failed", str(sum(one.failed for one in swarm.members))
+    yield "requests that failed", str(sum(one.failed for one in found.members))
 
 
-def _even(swarm: InTime, count: int) -> float:
+def _even(hosts: InTime, count: int) -> float:
     """Seconds until *count* addresses are evenly spread. Raises TimeoutError."""
-    return swarm.run(LONGEST, lambda: swarm.even(count))
+    return hosts.run(LONGEST, lambda: hosts.even(count))
 
 
 def _resident() -> float:
