@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 LONG_AGO, NEVER = float("-inf"), float("inf")
 AGAIN = 0.5
 """Seconds before a request that failed is sent again."""
+RENEWALS = 2
+"""A lease is renewed when the first of so many parts of it is over. No address depends on it, as on
+a proof: it may come later than that."""
 TIMEOUTS = (0.5, 2.0)
 """The least and the most seconds that a request waits for its answer, a fifth of the lifetime."""
 
@@ -225,7 +228,7 @@ class Membership:
         if self._failed(result, now) or not isinstance(result, Granted):
             return
         self._lease = result.lease
-        self._next_renewal = asked.made + fence.every(self._settings.ttl)
+        self._next_renewal = asked.made + self._settings.ttl / RENEWALS
         self._join(now)
 
     def _registered(self, asked: Asked, result: Result, now: float) -> None:
@@ -257,9 +260,9 @@ class Membership:
         self._renewing = None
         if isinstance(result, NoLease):
             self.prove()
-            self._next_renewal = now + fence.every(self._settings.ttl)
+            self._next_renewal = now + self._settings.ttl / RENEWALS
         elif not self._failed(result, now):
-            self._next_renewal = asked.made + fence.every(self._settings.ttl)
+            self._next_renewal = asked.made + self._settings.ttl / RENEWALS
 
     def _proved(self, asked: Asked, result: Result, now: float) -> None:
         self._asking = None

@@ -16,6 +16,8 @@ from netalias.cluster.records import DRAINS, Spread
 from netalias.cluster.store import Change, Delete, Put
 
 COUNT, HOSTS, TTL = 240, 8, 10
+SHORTEST = 5
+"""The least ``ttl`` that a line may say."""
 FIRST = int(ip_address("10.0.0.0"))
 LEASE = 0.5
 """Seconds by which the store notices late that a lease is over."""
@@ -54,6 +56,18 @@ def test_at_rest(swarm: InMemory):
     swarm.run(60)
     assert swarm.sent() - before <= 60 * HOSTS
     assert swarm.even(COUNT)
+
+
+def test_at_rest_with_the_shortest_lifetime():
+    """A host asks once a second at most there too."""
+    found = InMemory("abc", {"web": Spread((("10.0.0.0", "10.0.0.8"),))}, SHORTEST)
+    for one in found.members:
+        one.start(found.now())
+    found.run(60, lambda: found.even(9))
+    found.run(SHORTEST)
+    before = found.sent()
+    found.run(600)
+    assert found.sent() - before <= 600 * 3
 
 
 def test_a_host_dies(swarm: InMemory):
