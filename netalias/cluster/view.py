@@ -65,8 +65,8 @@ class View:
         self.gone: dict[Registration, float] = {}
         self.unreadable: set[str] = set()
         self.changed_hosts = True
-        """Whether the hosts, drains or pins have changed, but for hosts that have come; whoever acts
-        on it takes it back."""
+        """Whether hosts, drains or pins have changed, but for hosts that have come; whoever acts on
+        it takes it back."""
         self.arrived: set[str] = set()
         """Hosts that have come; whoever acts on them takes them out."""
         self._by_node: dict[str, set[Key]] = {}
