@@ -73,8 +73,9 @@ class Take(Timed):
 
 
 class Receive(Take):
-    """Order: take addresses that nobody has any more, since their holder has given them up. They
-    answer at once: the kernel need not find out whether they are unique."""
+    """Order: take addresses that nobody else has: their holder has given them up, or they are this
+    host's from before. They answer at once: the kernel need not find out whether they are unique.
+    """
 
     __slots__ = ()
     word = "receive"
