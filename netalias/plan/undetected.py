@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from netalias.model import Address
     from netalias.model.steps import Step
-    from netalias.plan import Plan
 
 UNVERIFIED = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED
 """Flags of an IPv6 address that the kernel does not know to be unique."""
@@ -39,14 +38,16 @@ def again(former: Address, step: AddAddress) -> list[Step]:
     return [undetected(step)] if is_known(former) else []
 
 
-def spare(plans: Iterable[Plan], known: Collection[bytes]) -> None:
-    """Let *plans* add the packed addresses *known*, which nobody else has, without detection."""
-    for plan in plans:
-        for step in [*plan.steps]:
-            if not isinstance(step, AddAddress) or step.address.local not in known:
-                continue
-            if step.address.family == AF_INET6:
-                plan.steps.append(undetected(step))
+def spare(steps: Iterable[Step], known: Collection[bytes]) -> list[Step]:
+    """Let *steps* add the packed addresses *known*, which nobody else has, without detection; the
+    steps after them."""
+    return [
+        undetected(step)
+        for step in steps
+        if isinstance(step, AddAddress)
+        and step.address.family == AF_INET6
+        and step.address.local in known
+    ]
 
 
 def undetected(step: AddAddress) -> MarkAddress:

@@ -475,7 +475,8 @@ class Floats:
             if isinstance(step, RenewAddress):
                 step.before = None  # undone, it would give the whole lifetime once more
         known = {self._places[key][1] for key in keys if key in self._known}
-        spare([item.plan for item in diff.items], known)
+        for item in diff.items:
+            item.plan.steps += spare(item.plan.steps, known)
         diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
         return diff
 

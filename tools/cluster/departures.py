@@ -1,4 +1,4 @@
-"""When the registrations of hosts went, as a member of the engine tells everybody who follows."""
+"""Times at which registrations of hosts went, as a member of the engine tells who follows."""
 
 from __future__ import annotations
 

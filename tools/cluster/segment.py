@@ -37,7 +37,7 @@ ASKER, CONNECTOR = 222, 223
 FIRST, FIRST_INET6 = 20, 0x1000
 """The last part of the first floating address of each family."""
 OPTIMISTIC = "/proc/sys/net/ipv6/conf/all/optimistic_dad"
-"""Who takes an IPv6 address over answers while its kernel still asks whether it is unique."""
+"""A host that takes an IPv6 address over answers while its kernel asks whether it is unique."""
 BLOCKED, FORWARDING = 0, 3  # linux/if_bridge.h
 
 
