@@ -46,7 +46,7 @@ def question(own: bytes, sender: bytes, target: bytes) -> bytes:
 
 
 def said(frame: bytes) -> Said | None:
-    """What a frame says of an address; None where it claims none, as a probe."""
+    """The claim of a frame to an address; None where it claims none, as a probe."""
     if len(frame) < ETHERNET.size:
         return None
     to, source, protocol = ETHERNET.unpack_from(frame)

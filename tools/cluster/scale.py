@@ -39,7 +39,7 @@ def swarm(url: str, hosts: int, count: int, ttl: int, slow: int) -> InTime:
 
 
 def scale(url: str, hosts: int, count: int, ttl: int, slow: int) -> Iterator[tuple[str, str]]:
-    """What is measured, one after the other: its name and its figure. Raises TimeoutError."""
+    """Names of measures and their figures, one after the other. Raises TimeoutError."""
     before, begun = _resident(), time.process_time()
     found = swarm(url, hosts, count, ttl, slow)
     yield "all addresses are evenly spread after", f"{_even(found, count):.1f} s"
