@@ -18,8 +18,10 @@ def keep(options: Options, device: str, words: list[str]) -> int:
     nobody would do it, or nobody can translate.
     """
     from netalias.desired.keeping import OFF, read
+    from netalias.desired.translating import DISABLE, KEYWORD, refusal
     from netalias.engine.iface import read as table_of
     from netalias.plan.iface import check_owner
+    from netalias.runtime.tasks import carried_out
 
     task = read([device, "iface-alias", *words[1:]])
     with options.engine() as engine:
@@ -30,6 +32,8 @@ def keep(options: Options, device: str, words: list[str]) -> int:
             from netalias.engine.keeping import check_translates
 
             check_translates(engine, task)
+            if f"{KEYWORD} {DISABLE}" in carried_out(engine.runtime.path):
+                raise refusal(f"{device} iface-alias {task.mode}")
         with engine.transaction(dry=options.dry_run) as transaction:
             from netalias.runtime import asked
             from netalias.runtime.instance import running

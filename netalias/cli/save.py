@@ -68,7 +68,7 @@ def _tasks(folder: str, words: list[str], only: str) -> list[Task]:
 
     files = listdir(folder) if folder and exists(folder) else []
     if not any(
-        name in ("floats", "tasks", "tunnels", "records") or name.endswith(".tunnel")
+        name in ("floats", "following", "records", "tasks", "tunnels") or name.endswith(".tunnel")
         for name in files
     ):
         return []

@@ -20,6 +20,10 @@ from netalias.desired.lines import at_word
 from netalias.desired.tasks import Task
 from netalias.model import names
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 KEYWORD = "iface-alias"
 KERNEL, USER, OFF = "kernel", "user", "off"
 MODES = (KERNEL, USER, OFF)
@@ -59,6 +63,14 @@ class Keeping(Task):
     def in_our_hands(self) -> bool:
         """Whether a process of ours translates, and not the kernel."""
         return self.mode == USER
+
+    def settle(self, others: Iterable[Task], slots: Mapping[str, Mapping[int, object]]) -> None:
+        """Check that addresses are translated, or that none is kept. Raises StateError."""
+        from netalias.desired.translating import disabling, refusal
+
+        switch = disabling(others) if self.mode != OFF else None
+        if switch is not None:
+            raise refusal(f"{self.title} {self.mode}", switch.place)
 
     def words(self) -> list[str]:
         """``eth0 iface-alias kernel keep 3600 max 8``."""

@@ -17,9 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-SECOND = {"iface-alias": "netalias.desired.keeping"}
+SECOND = {
+    "iface-alias": "netalias.desired.keeping",
+    "proxy": "netalias.desired.following",
+    "proxyall": "netalias.desired.following",
+    "route": "netalias.desired.following",
+}
 """Keyword that follows the name of a device: the module with a function ``read``."""
 FIRST = {
+    "alias": "netalias.desired.translating",
     "cluster": "netalias.desired.cluster",
     "float": "netalias.desired.floats",
     "pool": "netalias.desired.pools",

@@ -15,7 +15,7 @@ from netalias.runtime import published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from netalias.engine import Engine
     from netalias.model import Device
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netalias.runtime.published import Published
 
     Planner = Callable[[Engine, list[Wanted], str], "Publication"]
+    Key = tuple[str, int, bytes]
+    """The name of a device, family and address."""
 
 
 class Publication:
@@ -186,3 +188,46 @@ def difference(step: Step) -> Difference:
     plan = Plan()
     plan.steps = [step]
     return Difference(CHANGED, main_name(step.device), plan)
+
+
+# Publications that are taken back by what has made them
+
+
+def key_of(one: Published) -> Key:
+    """The device, family and address of an entry."""
+    return one[0], one[1].family, one[1].local
+
+
+def publish(
+    engine: Engine, snapshot: Snapshot, wanted: Sequence[Wanted], main: Device, file: str
+) -> Publication:
+    """Have the device *main* answer for *wanted*, and note in *file* what take_back() may remove:
+    what was published by hand before stays. As carry_out()."""
+    if not wanted:
+        return Publication([])
+    noted = recorded(engine, snapshot, file)
+    by_hand = {*map(key_of, recorded(engine, snapshot))} - {*map(key_of, noted)}
+    mine = [(main.name, Proxy(main.index, *one, PROTOCOL)) for one in wanted]
+    _note(engine, [*noted, *(one for one in mine if key_of(one) not in by_hand)], file)
+    return carry_out(engine, lambda: planned(engine, wanted, main.name))
+
+
+def take_back(engine: Engine, snapshot: Snapshot, gone: Collection[Key], file: str) -> None:
+    """Remove the publications *gone* that are noted in *file*. As carry_out()."""
+    before = recorded(engine, snapshot)
+    result = Publication([one for one in before if key_of(one) not in gone])
+    for one in engine.kernel.proxies():
+        device = snapshot.devices.get(one.index)
+        if device is None or one.protocol != PROTOCOL:
+            continue
+        if (device.name, one.family, one.local) in gone:
+            result.steps.append(DelProxy(device.name, one.index, one))
+    carry_out(engine, lambda: result)
+    noted = recorded(engine, snapshot, file)
+    _note(engine, [one for one in noted if key_of(one) not in gone], file)
+
+
+def _note(engine: Engine, entries: Iterable[Published], file: str) -> None:
+    if engine.runtime.path:
+        unique = {key_of(one): one for one in entries}
+        published.write(engine.runtime.path, engine.kernel.cookie(), unique.values(), file)

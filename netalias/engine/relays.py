@@ -9,14 +9,13 @@ from __future__ import annotations
 from os import getpid
 
 from netalias import errors
-from netalias.engine.proxies import Publication, carry_out, cases, planned, recorded
+from netalias.engine.proxies import cases, key_of, publish, recorded, take_back
 from netalias.engine.tunnels import disable_ipv6, sent
 from netalias.model import AF_INET6, PROTOCOL
 from netalias.model.names import number
-from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.model.neighbours import AddProxy, Proxy
 from netalias.nat.forwarding import closed
 from netalias.plan import proxies, relays
-from netalias.runtime import published
 from netalias.runtime.published import RELAYED
 from netalias.runtime.tunnels import carried
 
@@ -26,12 +25,9 @@ if TYPE_CHECKING:
 
     from netalias.desired.relays import Relay
     from netalias.engine import Engine
+    from netalias.engine.proxies import Key, Publication
     from netalias.model import Device, Snapshot
     from netalias.nat.forwarding import Closed
-    from netalias.runtime.published import Published
-
-    Key = tuple[str, int, bytes]
-    """The name of a device, family and address."""
 
 
 class Place:
@@ -118,21 +114,12 @@ def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> N
     other processes carry."""
     stays = {key for relay in wanted for key in _keys(snapshot, relay)}
     noted = recorded(engine, snapshot, RELAYED)
-    gone = {_key(one) for one in noted} - stays
+    gone = {key_of(one) for one in noted} - stays
     if gone:
         gone -= {key for relay in of_others(engine) for key in _keys(snapshot, relay)}
     if not gone:
         return
-    before = recorded(engine, snapshot)
-    result = Publication([one for one in before if _key(one) not in gone])
-    for one in engine.kernel.proxies():
-        device = snapshot.devices.get(one.index)
-        if device is None or one.protocol != PROTOCOL:
-            continue
-        if (device.name, one.family, one.local) in gone:
-            result.steps.append(DelProxy(device.name, one.index, one))
-    carry_out(engine, lambda: result)
-    _note(engine, [one for one in noted if _key(one) not in gone])
+    take_back(engine, snapshot, gone, RELAYED)
 
 
 def of_others(engine: Engine) -> list[Relay]:
@@ -152,14 +139,7 @@ def of_others(engine: Engine) -> list[Relay]:
 def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> Publication:
     """Publish the single addresses of a relay."""
     wanted = relays.singles(place.relay.prefixes)
-    if not wanted:
-        return Publication([])
-    name = place.main.name
-    noted = recorded(engine, snapshot, RELAYED)
-    by_hand = {_key(one) for one in recorded(engine, snapshot)} - {_key(one) for one in noted}
-    mine = [(name, Proxy(place.main.index, *one, PROTOCOL)) for one in wanted]
-    _note(engine, [*noted, *(one for one in mine if _key(one) not in by_hand)])
-    return carry_out(engine, lambda: planned(engine, wanted, name))
+    return publish(engine, snapshot, wanted, place.main, RELAYED)
 
 
 def _announce(engine: Engine, place: Place, done: Publication) -> list[errors.NetaliasError]:
@@ -189,17 +169,6 @@ def _keys(snapshot: Snapshot, relay: Relay) -> list[Key]:
     main = snapshot.device(relay.main)
     names = {relay.main, relay.main if main is None else main.name}
     return [(name, *one) for name in names for one in relays.singles(relay.prefixes)]
-
-
-def _key(one: Published) -> Key:
-    return one[0], one[1].family, one[1].local
-
-
-def _note(engine: Engine, entries: Iterable[Published]) -> None:
-    """Write the record of what relays have published."""
-    if engine.runtime.path:
-        unique = {_key(one): one for one in entries}
-        published.write(engine.runtime.path, engine.kernel.cookie(), unique.values(), RELAYED)
 
 
 def _faults(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:

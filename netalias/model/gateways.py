@@ -26,6 +26,9 @@ FROM_PRIORITY = 32700
 """The priority of our rules for a source: before the table main, whose default route would hold
 for it."""
 
+METRIC_INET6 = 1024
+"""Metric of an IPv6 route without a given one (IP6_RT_PRIO_USER of net/ip6_route.h)."""
+
 _TUNNELS = 1 << 30
 _TABLES = 1 << 31
 """Upper half of the numbers of routing tables: nobody counts that far by hand."""
@@ -79,13 +82,14 @@ class Rule(Value):
 
 
 class Way(Value):
-    """A route in a table of ours, through the device with this index.
+    """A route of ours, through the device with this index.
 
     ``network`` is packed, empty for the default route; ``gateway`` is empty for what is on the
-    link.
+    link, and ``source`` (RTA_PREFSRC) where the kernel chooses one. ``metric`` is 0 for that of the
+    family, which for IPv6 the kernel calls METRIC_INET6.
     """
 
-    __slots__ = ("family", "gateway", "index", "network", "prefixlen", "table")
+    __slots__ = ("family", "gateway", "index", "metric", "network", "prefixlen", "source", "table")
 
     def __init__(
         self,
@@ -95,6 +99,9 @@ class Way(Value):
         network: bytes = b"",
         prefixlen: int = 0,
         gateway: bytes = b"",
+        *,
+        source: bytes = b"",
+        metric: int = 0,
     ) -> None:
         self.index = index
         self.family = family
@@ -102,17 +109,18 @@ class Way(Value):
         self.network = network
         self.prefixlen = prefixlen
         self.gateway = gateway
+        self.source = source
+        self.metric = 0 if family == AF_INET6 and metric == METRIC_INET6 else metric
 
     @property
     def text(self) -> str:
-        """The words of ip-route(8): ``default via 10.0.0.254``, ``10.0.0.0/24``."""
-        if not self.network:
-            network = "default"
-        else:
-            network = f"{address_text(self.family, self.network)}/{self.prefixlen}"
-        if not self.gateway:
-            return network
-        return f"{network} via {address_text(self.family, self.gateway)}"
+        """The words of ip-route(8): ``default via 10.0.0.254``, ``10.0.0.0/24 src 10.0.0.1``."""
+        words = ["default"]
+        if self.network:
+            words = [f"{address_text(self.family, self.network)}/{self.prefixlen}"]
+        for word, packed in (("via", self.gateway), ("src", self.source)):
+            words += [word, address_text(self.family, packed)] if packed else []
+        return " ".join([*words, *(["metric", str(self.metric)] if self.metric else [])])
 
 
 class Gateways(Value):

@@ -31,7 +31,7 @@ from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from netalias.model import Device
     from netalias.model.events import Entry
@@ -179,7 +179,6 @@ def decide(
     *before* the ``new`` and ``usable`` of the last decision.
     """
     found = Decision()
-    new, known = before
     addresses = [one.address for one in entries]
     found.own = {_key(one) for one in addresses if is_own(one, device)}
     taken = {_key(one) for one in addresses if not is_copy(one, device)}.union(elsewhere)
@@ -203,15 +202,25 @@ def decide(
             found.add.append(copy_of(*key, home, left, device.name))
         elif key in kept and kept[key].until != one.until:  # other limits than before
             found.renew.append(copy.address.copy(valid=left))
+    chosen, found.usable = choose(entries, device, before)
+    found.new = {family: one.local for family, one in chosen.items()}
+    return found
+
+
+def choose(
+    entries: Iterable[Entry], device: Device, before: tuple[Mapping[int, bytes], Collection[Key]]
+) -> tuple[dict[int, Address], set[Key]]:
+    """The address of each family with which former ones leave, and all that could be it. *before*
+    are the packed ones of the last time, and those that could be it then."""
+    new, known = before
     usable = {_key(one.address): one for one in entries if is_usable(one.address, device)}
-    found.usable = {*usable}
+    found = {}
     for family in (AF_INET, AF_INET6):
         mine = [one for (of, _), one in usable.items() if of == family]
         if mine:
             current = family, new.get(family, b"")
-            chosen = max(mine, key=lambda one: _rank(one, known, current))
-            found.new[family] = chosen.address.local
-    return found
+            found[family] = max(mine, key=lambda one: _rank(one, known, current)).address
+    return found, {*usable}
 
 
 def end_of(entry: Entry, now: float) -> float:

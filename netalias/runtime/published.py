@@ -5,8 +5,8 @@ IPv4 address (pneigh_ifdown), so a program that restores them needs to know what
 
 The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
 former namespace; each other line is ``IFINDEX DEVICE ADDRESS``. The index finds a device that was
-renamed, the name one that was made again. Those that relays have published, and take back at their
-end, stand in a second file too.
+renamed, the name one that was made again. Those that relays, or lines proxy, have published and
+take back at their end stand in a second file too.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FILE = "/published"
 RELAYED = "/published.relays"
 """The file with those of relays."""
+PEERS = "/published.peers"
+"""The file with those of lines proxy."""
 
 
 def read(directory: str, cookie: int, file: str = FILE) -> list[Published]:

@@ -19,7 +19,8 @@ TUNNELS = "/tunnels"
 FLOATS = "/floats"
 """The lines of a cluster: the addresses that they name run out when nobody holds them any more."""
 RECORDS = "/records"
-FILES = (FILE, TUNNELS, FLOATS, RECORDS)
+FOLLOWING = "/following"
+FILES = (FILE, TUNNELS, FLOATS, RECORDS, FOLLOWING)
 
 
 def carried_out(folder: str) -> list[str]:

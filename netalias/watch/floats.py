@@ -31,7 +31,7 @@ from netalias.system.deadline import Deadline, aside
 from netalias.watch.lifetimes import Lifetimes
 from netalias.watch.prepared import prepare
 from netalias.watch.questions import Questions
-from netalias.watch.work import BUSY
+from netalias.watch.repeated import BUSY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own, rated, within
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
-from netalias.system.backoff import Backoff
+from netalias.watch.lines import Lines
+from netalias.watch.repeated import LOOK, Repeated
 from netalias.watch.via import Via
-from netalias.watch.work import Lines, LockedWork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from netalias.desired.keeping import Keeping
     from netalias.desired.tasks import Task
+    from netalias.desired.translating import Switch
     from netalias.engine import Engine
     from netalias.model import Address, Device
     from netalias.model.events import Event, State
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 LOOPBACK = 1
 """The index of lo in every namespace (LOOPBACK_IFINDEX)."""
-LOOK = 60.0
-"""Seconds between two looks at what stands in the tables of the kernel."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 """Events that may concern a device."""
 
@@ -101,11 +100,11 @@ class Subject:
         self.seen = set()
 
 
-class Keeper(Lines, LockedWork):
+class Keeper(Lines, Repeated):
     """The devices whose former addresses are kept.
 
-    ``wake`` is the time of the next act(), None for never. *folder* is the runtime directory,
-    *open_nat* opens what translates, inside the namespace; *clock* is CLOCK_MONOTONIC.
+    *folder* is the runtime directory, *open_nat* opens what translates, inside the namespace;
+    *clock* is CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -117,11 +116,8 @@ class Keeper(Lines, LockedWork):
         folder: str,
         open_nat: Callable[[], Nat],
     ) -> None:
-        self.wake: float | None = None
-        self._engine = engine
+        super().__init__(engine, journal, clock)
         self._state = state
-        self._journal = journal
-        self._clock = clock
         self._folder = folder
         self._open = open_nat
         self._nat: Nat | None = None
@@ -131,10 +127,10 @@ class Keeper(Lines, LockedWork):
         self._declared: list[Task] = []
         self._asked: dict[str, str] = {}
         self._loaded = self._resumed = self._stands = False
+        self._disabled: Switch | None = None
         self._written: Written | None = None
-        self._complaint = ""
+        self._carried: list[str] = []
         self._look = 0.0
-        self._backoff = Backoff()
         self._via = Via(engine, state, journal)
 
     def close(self) -> None:
@@ -146,9 +142,11 @@ class Keeper(Lines, LockedWork):
     def _replace(self) -> None:
         """Serve the lines; what a line made that is there no more is undone."""
         from netalias.desired.keeping import OFF, Keeping
+        from netalias.desired.translating import disabling
 
-        # What was asked for by hand goes before the file.
-        tasks = [*self._declared, *self._by_hand()]
+        # What was asked for by hand goes before the file, but for its line alias.
+        self._disabled = disabling(self._declared)
+        tasks = [] if self._disabled else [*self._declared, *self._by_hand()]
         last = {one.subject: one for one in tasks if isinstance(one, Keeping)}
         lines = {name: one for name, one in last.items() if one.mode != OFF}
         before, self._subjects = self._subjects, {}
@@ -160,7 +158,7 @@ class Keeper(Lines, LockedWork):
             self._subjects[name] = found = before.pop(name, None) or Subject(one)
             found.task = one
         self._leaving += before.values()
-        if self._subjects or self._leaving:
+        if self._subjects or self._leaving or self._disabled or self._carried:
             self.wake = 0.0
 
     def _by_hand(self) -> Iterator[Task]:
@@ -267,8 +265,7 @@ class Keeper(Lines, LockedWork):
             self._tell(subject, found)
             again += self._learn(subject, device, found)
         self._conclude()
-        self.wake = min(again, default=None)
-        self._complain(refused)
+        self._rest(refused, min(again, default=None))
 
     def _resume(self) -> list[errors.NetaliasError]:
         """Take over what an earlier watcher has left in the tables."""
@@ -293,7 +290,9 @@ class Keeper(Lines, LockedWork):
     def _present(self, now: float) -> list[tuple[Subject, Device]]:
         """The lines whose device is there. Of two that name the same device by two names one
         counts, or each would take away what the other keeps."""
-        found = []
+        found: list[tuple[Subject, Device]] = []
+        if self._disabled:  # what is kept stays, for as long as it lasts
+            return found
         for subject in [*self._leaving, *self._subjects.values()]:
             device = self._device(subject)
             chosen = None if device is None else self._subject(device)
@@ -430,18 +429,11 @@ class Keeper(Lines, LockedWork):
         if now_written != self._written:
             record.write(self._folder, self._engine.kernel.cookie(), devices)
             self._written = now_written
-            carried.write(self._folder, [one.task.text for one in self._subjects.values()])
+        tasks = [one.task.text for one in self._subjects.values()]
+        lines = [self._disabled.text, *tasks] if self._disabled else tasks
+        if lines != self._carried:
+            carried.write(self._folder, lines)
+            self._carried = lines
         if self._leaving:
             self._leaving = []
             keeping.settle(self._engine)
-
-    def _complain(self, refused: list[errors.NetaliasError]) -> None:
-        """Log refusals, once as long as they are the same, and try again later."""
-        text = "; ".join(dict.fromkeys(one.line() for one in refused))
-        if text and text != self._complaint:
-            self._journal.error(text)
-        self._complaint = text
-        if not refused:
-            self._backoff.reset()
-            return
-        self.wake = min(self._clock() + self._backoff.next(), self.wake or self._clock() + LOOK)

@@ -10,9 +10,7 @@ from __future__ import annotations
 from netalias.model import IFF_LOOPBACK, IFF_NOARP
 from netalias.model.events import LINK
 from netalias.runtime import published
-from netalias.system.backoff import Backoff
-from netalias.watch.keeper import LOOK
-from netalias.watch.work import LockedWork
+from netalias.watch.repeated import LOOK, Repeated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +31,11 @@ SOON = 0.05
 """Seconds in which changes of addresses are collected."""
 
 
-class Relays(LockedWork):
-    """The relays of a watcher. ``wake`` is the time of the next act(), None for never.
+class Relays(Repeated):
+    """The relays of a watcher.
 
-    *clock* is that of the loop; *closed* is as engine.relays.keep() takes it, None for the usual
-    one; *changed* is called when what is published, or what is to be answered for, may be another.
+    *closed* is as engine.relays.keep() takes it, None for the usual one; *changed* is called when
+    what is published, or what is to be answered for, may be another.
     """
 
     def __init__(
@@ -49,17 +47,12 @@ class Relays(LockedWork):
         changed: Callable[[], None],
         closed: Callable[[str], list[Closed]] | None = None,
     ) -> None:
-        self.wake: float | None = None
-        self._engine = engine
+        super().__init__(engine, journal, clock)
         self._state = state
-        self._journal = journal
-        self._clock = clock
         self._changed = changed
         self._closed = closed
         self._relays: list[Relay] = []
         self._told: set[str] = set()
-        self._complaint = ""
-        self._backoff = Backoff()
         self._loaded = False
 
     def load(self, tasks: Iterable[Task]) -> None:
@@ -86,7 +79,7 @@ class Relays(LockedWork):
         if self._relays:
             self._relays = []
             with self._engine.transaction():
-                self._act()
+                self._act(self._clock())
 
     def _is_left(self) -> bool:
         """Whether a watcher that was killed has left anything; asked once."""
@@ -127,10 +120,7 @@ class Relays(LockedWork):
         found = (one for one in self._state.devices() if name in (one.name, *one.altnames))
         return next(found, None)
 
-    def _done(self) -> None:
-        self._changed()
-
-    def _act(self) -> None:
+    def _act(self, now: float) -> None:
         from netalias.engine.relays import keep
         from netalias.nat.forwarding import closed
 
@@ -139,15 +129,10 @@ class Relays(LockedWork):
             if text not in self._told:
                 self._journal.warning(text)
         self._told = {*done.warnings}
-        text = "; ".join(dict.fromkeys(one.line() for one in done.refused))
-        if text and text != self._complaint:
-            self._journal.error(text)
-        self._complaint = text
-        if text:
-            self.wake = self._clock() + self._backoff.next()
-            return
-        self._backoff.reset()
-        self.wake = self._clock() + LOOK if self._relays else None
+        self._rest(done.refused, now + LOOK if self._relays else None)
+
+    def _acted(self) -> None:
+        self._changed()
 
 
 def _hears(device: Device) -> bool:

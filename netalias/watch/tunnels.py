@@ -19,7 +19,8 @@ from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.process import tell
-from netalias.watch.work import BUSY, Lines
+from netalias.watch.lines import Lines
+from netalias.watch.repeated import BUSY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
 from netalias.watch.files import PLACES, Files, passes
+from netalias.watch.following import Following
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
@@ -114,6 +115,9 @@ class Watcher:
         self.claims.checked = self.controller.checked
         self.keeper = Keeper(
             engine, self.monitor.state, self.journal, monotonic, self._folder, open_nat
+        )
+        self.following = Following(
+            engine, state, self.journal, monotonic, self._folder, self._relayed
         )
         self.starter = Starter(start.take("alive"), start.take("lifeline"))
         self.tunnels = Tunnels(
@@ -243,6 +247,7 @@ class Watcher:
         self.republisher.learn(self.republisher.seen())
         self._act()
         self._try(lambda: self.keeper.act(monotonic()))  # who starts it may ask at once
+        self._try(lambda: self.following.act(monotonic()))
         self._try(lambda: self.tunnels.tick(monotonic()))
         self._try(lambda: self.records.tick(monotonic()))
         self._read_events()  # the changes of _act() are known by their events only
@@ -276,6 +281,7 @@ class Watcher:
         parts: list[Pollable] = [
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
+            Timer(self.following.due, lambda now: self._try(lambda: self.following.act(now))),
             Timer(self._until_act, lambda now: self._act()),
             self.pools,
             self.tunnels,
@@ -346,6 +352,7 @@ class Watcher:
     def _load_tasks(self, declared: Declarations) -> None:
         self._summary.tasks = len(declared.tasks)
         self.keeper.load(declared.tasks)
+        self.following.load(declared.tasks)
         self.tunnels.load(declared.tasks)
         self._try(lambda: self.records.load(declared.tasks))
         self.pools.load(declared.tasks)
@@ -429,11 +436,10 @@ class Watcher:
     # Events
 
     def _hear(self, event: Event) -> None:
-        self.keeper.hear(event)
-        self.tunnels.hear(event)
-        self.relays.hear(event)
-        self.records.hear(event)
-        self.pools.hear(event)
+        for part in (
+            self.keeper, self.following, self.tunnels, self.relays, self.records, self.pools,
+        ):  # fmt: skip
+            part.hear(event)
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENODEV
+from errno import EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV
 from socket import inet_pton
 
 import pytest
@@ -11,7 +11,14 @@ from support import Namespace
 
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.model import AF_INET, AF_INET6, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, PROTOCOL
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    PROTOCOL,
+    RT_TABLE_MAIN,
+)
 from netalias.model.commands import command
 from netalias.model.gateways import (
     AddRule,
@@ -298,3 +305,44 @@ def test_routers(kernel: Kernel, network: str, router: str, request: pytest.Fixt
         namespace.ip(f"{ip} unreachable {dead}")
         expected.append((inet_pton(family, router), f"{far} via {router}"))
     assert sorted(kernel.routing().routers(family)) == sorted(expected)
+
+
+@pytest.mark.parametrize("at", range(2))
+def test_a_source_and_a_metric(kernel: Kernel, at: int) -> None:
+    """Both are read as they were set, and tell a route from others; the metric that IPv6 gives a
+    route by itself is none."""
+    number = lead(kernel)
+    family, network = (AF_INET, AF_INET6)[at], way(("10.7.0.0/16", "2001:db8:7::/48")[at])
+    source = inet_pton(family, ADDRESSES[at].partition("/")[0])
+    place = number, family, RT_TABLE_MAIN, network.network, network.prefixlen, b""
+    made = [
+        Way(*place, source=source, metric=7),
+        Way(*place, source=source, metric=1024 if at else 0),
+    ]
+    assert made[1].metric == 0
+    for _ in range(2):
+        done(kernel, *(AddWay("a", number, one) for one in made))
+        there = [one for one in kernel.routing().read().ways if one.table == RT_TABLE_MAIN]
+        assert sorted(there, key=lambda one: -one.metric) == made
+    done(kernel, DelWay("a", number, made[0]))
+    assert made[0] not in kernel.routing().read().ways
+    assert made[1] in kernel.routing().read().ways
+    assert f"{network.text} src " in command(AddWay("a", number, made[0]))
+
+
+def test_a_source_that_goes(kernel: Kernel) -> None:
+    """A route of IPv4 goes with its source, one of IPv6 goes on without it; one that is not there
+    is refused."""
+    number = lead(kernel)
+    places = [
+        (number, one.family, RT_TABLE_MAIN, one.network, one.prefixlen, b"")
+        for one in map(way, ("10.7.0.0/16", "2001:db8:7::/48"))
+    ]
+    sources = [inet(one).local for one in ADDRESSES]
+    routes = [Way(*one, source=two) for one, two in zip(places, sources, strict=True)]
+    done(kernel, *(AddWay("a", number, one) for one in routes))
+    done(kernel, *(DelAddress("a", number, inet(one, flags=SILENT)) for one in ADDRESSES))
+    there = [one for one in kernel.routing().read().ways if one.table == RT_TABLE_MAIN]
+    assert there == [Way(*places[1])]
+    for one in routes:
+        assert refused(kernel, AddWay("a", number, one)).errno == EINVAL

@@ -498,3 +498,30 @@ def test_a_change_of_one_address_costs_no_look_at_each_pair(
     monkeypatch.undo()
     assert kept.copies == ["10.1.0.9"]
     assert read < 2000
+
+
+def test_alias_disable_ends_translation_and_clears_no_address(kept: Kept) -> None:
+    """A-10: what was asked for by hand ends with it, too; kept addresses stay for as long as they
+    last, and are translated again when nothing disables it any more."""
+    asked.write(kept.folder, kept.kernel.cookie(), "eth1", "eth1 iface-alias kernel keep 50 max 8")
+    kept.keeper.learn()
+    kept.add("10.1.0.1/24", "eth1")
+    kept.rest()
+    kept.remove("10.1.0.1/24", "eth1")
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2", "eth1: 10.1.0.1 -> nothing"]
+    kept.load("alias disable")
+    assert (kept.copies, kept.tables.tables) == (["10.0.0.1"], {})
+    assert (Path(kept.folder) / "tasks").read_text() == "alias disable\n"
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 0
+    kept.negotiate("10.0.0.2/24", "10.0.0.3/24")
+    assert (kept.copies, kept.tables.tables) == (["10.0.0.1"], {})
+    kept.begin()
+    assert kept.copies == ["10.0.0.1"]
+    kept.load(LINE)
+    assert "eth0: 10.0.0.1 -> 10.0.0.3" in kept.translated
+    kept.load("eth0 iface-alias off\nalias enable")
+    assert "eth1: 10.1.0.1 -> nothing" in kept.translated
+    kept.load("alias disable")
+    kept.load("")
+    assert (Path(kept.folder) / "tasks").read_text() == "eth1 iface-alias kernel keep 50 max 8\n"

@@ -74,9 +74,7 @@ IFACE = Series(
     "A-",
     "statements_iface.txt",
     {"Addresses of a device": range(1, 19)},
-    {
-        17: "address keeping",
-    },
+    {},
 )
 LINKS = Series(
     "B-",

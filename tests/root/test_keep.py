@@ -261,3 +261,7 @@ def test_asked_for_by_hand(link4: Link, cli: Command, tmp_path: Path, texts: Pat
         cli.silent("iface", *words.split())
         until(lambda: cli("save") == f"{line}\n")
         cli.silent("check", str(conf))
+        conf.write_text("alias disable\n")
+        until(lambda: cli("save") == "alias disable\n")
+        assert "without translation: alias disable" in cli.fails(2, "iface", *words.split())
+        cli.silent("check", str(conf))

@@ -10,6 +10,7 @@ from errno import EEXIST, ESRCH
 
 from netalias.kernel.memory.addresses import Refusal
 from netalias.model import AF_INET6, FOREVER, IFA_F_NOPREFIXROUTE
+from netalias.model.gateways import Way
 from netalias.model.routes import Connected, connected
 
 TYPE_CHECKING = False
@@ -42,7 +43,11 @@ def come(node: Node, entry: Address) -> None:
 
 
 def go(node: Node, entry: Address) -> None:
-    """An address has gone: so has its route, unless another IPv6 address has its network."""
+    """An address has gone: so has its route, unless another IPv6 address has its network, and
+    every route of IPv4 with this source (fib_sync_down_addr); one of IPv6 goes on without it
+    (rt6_remove_prefsrc)."""
+    if all(one.local != entry.local for one in node.entries):
+        node.ways = [*_without_source(node, entry.local)]
     if not _brings(entry):
         return
     gone = connected(entry, node.index)
@@ -50,6 +55,16 @@ def go(node: Node, entry: Address) -> None:
     if entry.family == AF_INET6 and gone.place in places and gone not in node.lost:
         node.routes.add(gone)
     node.lost.discard(gone)
+
+
+def _without_source(node: Node, local: bytes) -> Iterator[Way]:
+    """The routes of rules.py that are left when the address *local* has gone."""
+    for way in node.ways:
+        if way.source != local:
+            yield way
+        elif way.family == AF_INET6:
+            place = way.index, way.family, way.table, way.network, way.prefixlen
+            yield Way(*place, way.gateway, metric=way.metric)
 
 
 def down(node: Node) -> None:

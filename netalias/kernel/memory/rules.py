@@ -5,7 +5,7 @@ The table main has nothing but default routes, and those that the tests put ther
 
 from __future__ import annotations
 
-from errno import EEXIST, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOENT, ESRCH
+from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENOENT, ESRCH
 
 from netalias.kernel.memory.addresses import Refusal
 from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, prefix
@@ -119,6 +119,8 @@ def add_way(node: Node, wanted: Way) -> None:
         raise Refusal(ENETDOWN, "Device for nexthop is not up" if way.family == AF_INET else "")
     if way in node.ways:
         raise Refusal(EEXIST)
+    if way.source and all(entry.local != way.source for entry in node.entries):
+        raise Refusal(EINVAL, "Invalid prefsrc address" if way.family == AF_INET else "")
     if way.gateway and not _on_link(node, way):
         raise Refusal(
             UNREACHABLE[way.family],
@@ -143,7 +145,16 @@ def forget(node: Node, family: int = 0) -> None:
 def _of(node: Node, way: Way) -> Way:
     """*way* through this device, with the bits of its network only."""
     network = prefix.network(way.network, way.prefixlen) if way.network else b""
-    return Way(node.index, way.family, way.table, network, way.prefixlen, way.gateway)
+    return Way(
+        node.index,
+        way.family,
+        way.table,
+        network,
+        way.prefixlen,
+        way.gateway,
+        source=way.source,
+        metric=way.metric,
+    )
 
 
 def _on_link(node: Node, way: Way) -> bool:
@@ -155,9 +166,11 @@ def _on_link(node: Node, way: Way) -> bool:
         for one in node.ways
         if one.table == way.table and one.network and not one.gateway
     ) or any(
-        prefix.contains(entry.local, entry.prefixlen, way.gateway)
+        prefix.contains(entry.peer or entry.local, entry.prefixlen, way.gateway)
         for entry in node.entries
-        if entry.family == way.family and entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE
+        if entry.family == way.family
+        and (entry.networked or entry.peer)
+        and not entry.flags & IFA_F_NOPREFIXROUTE
     )
 
 

@@ -126,6 +126,10 @@ def _way(index: int, way: Way) -> bytes:
         body.append(attr(RTA_DST, way.network))
     if way.gateway:
         body.append(attr(RTA_GATEWAY, way.gateway))
+    if way.source:
+        body.append(attr(RTA_PREFSRC, way.source))
+    if way.metric:
+        body.append(attr_u32(RTA_PRIORITY, way.metric))
     return b"".join(body)
 
 
@@ -189,15 +193,19 @@ def read_ways(data: bytes, start: int, end: int) -> list[Way]:
     family, prefixlen, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
     if protocol != PROTOCOL or kind != RTN_UNICAST:
         return []
-    network, table = found.get(RTA_DST, b""), _number(found, RTA_TABLE)
+    network, source = found.get(RTA_DST, b""), found.get(RTA_PREFSRC, b"")
+    table, metric = _number(found, RTA_TABLE), _number(found, RTA_PRIORITY)
     if RTA_MULTIPATH in found:
         hops = list(_hops(found[RTA_MULTIPATH]))
     else:
         hops = [(_number(found, RTA_OIF), found.get(RTA_GATEWAY, b""))]
-    if not {len(network), *(len(gateway) for _, gateway in hops)} <= {0, SIZES.get(family, 0)}:
+    lengths = {len(network), len(source), *(len(gateway) for _, gateway in hops)}
+    if not lengths <= {0, SIZES.get(family, 0)}:
         raise WireError(f"a route of family {family} with addresses of another length")
     return [
-        Way(index, family, table, network, prefixlen, gateway) for index, gateway in hops if index
+        Way(index, family, table, network, prefixlen, gateway, source=source, metric=metric)
+        for index, gateway in hops
+        if index
     ]
 
 

@@ -116,8 +116,18 @@ def read(route: Any) -> Gateways:
         for one in _unicast(route, family):
             if one["proto"] == PROTOCOL:
                 table, network = one.get_attr("RTA_TABLE"), _packed(one, "RTA_DST", family)
+                source, metric = _packed(one, "RTA_PREFSRC", family), one.get_attr("RTA_PRIORITY")
                 found.ways += [
-                    Way(index, family, table, network, one["dst_len"], gateway)
+                    Way(
+                        index,
+                        family,
+                        table,
+                        network,
+                        one["dst_len"],
+                        gateway,
+                        source=source,
+                        metric=metric or 0,
+                    )
                     for index, gateway in _hops(one)
                 ]
     return found
@@ -182,6 +192,10 @@ def _way(route: Any, verb: str, index: int, way: Way) -> None:
         words["dst"] = f"{address_text(way.family, way.network)}/{way.prefixlen}"
     if way.gateway:
         words["gateway"] = address_text(way.family, way.gateway)
+    if way.source:
+        words["prefsrc"] = address_text(way.family, way.source)
+    if way.metric:
+        words["priority"] = way.metric
     route.route(verb, **words)
 
 
