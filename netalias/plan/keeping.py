@@ -171,8 +171,8 @@ def decide(
     limits: Limits,
     now: float,
 ) -> Decision:
-    """The work to do on *device*, which has *entries*; its *copies* of IPv6 are on the device
-    with the index *loopback*.
+    """The work to do on *device*, which has *entries* beside its *copies*; those of IPv6 are on the
+    device with the index *loopback*.
 
     *kept* are the former addresses so far, *lost* addresses that it had and may have no more; of
     both those *elsewhere*, on another device now, as on a bridge above, are not kept.
@@ -181,30 +181,34 @@ def decide(
     found = Decision()
     addresses = [one.address for one in entries]
     found.own = {_key(one) for one in addresses if is_own(one, device)}
-    taken = {_key(one) for one in addresses if not is_copy(one, device)}.union(elsewhere)
+    taken = {_key(one) for one in addresses}.union(elsewhere)
     former = {key: rated(one, limits) for key, one in kept.items()}
-    for key, entry in copies.items():
-        end = end_of(entry, now)
-        former.setdefault(key, Former(*key, end - limits.keep, end))
+    for key in copies.keys() - former.keys():
+        end = end_of(copies[key], now)
+        former[key] = Former(*key, end - limits.keep, end)
     for key in lost:
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
         if key not in former and key not in taken and fits:
             former[key] = Former(*key, now, now + limits.keep)
             found.lost.append(key)
-    found.returned = [key for key in former if key in taken]
-    found.kept = within({k: v for k, v in former.items() if k not in taken}, limits, now)
-    found.remove = [one.address for key, one in copies.items() if key not in found.kept]
+    found.returned = [key for key in taken if former.pop(key, None) is not None]
+    found.kept = within(former, limits, now)
+    found.remove = [copies[key].address for key in copies if key not in found.kept]
+    for key in found.kept.keys() - copies.keys():
+        home = device.index if key[0] == AF_INET else loopback
+        found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))
     for key, one in found.kept.items():
-        left, copy = max(int(one.until - now), 1), copies.get(key)
-        if copy is None:
-            home = device.index if one.family == AF_INET else loopback
-            found.add.append(copy_of(*key, home, left, device.name))
-        elif key in kept and kept[key].until != one.until:  # other limits than before
-            found.renew.append(copy.address.copy(valid=left))
+        if kept.get(key, one) is not one and key in copies:  # other limits than before
+            found.renew.append(copies[key].address.copy(valid=_left(one, now)))
     chosen, found.usable = choose(entries, device, before)
     found.new = {family: one.local for family, one in chosen.items()}
     return found
+
+
+def _left(one: Former, now: float) -> int:
+    """Seconds until the end of a former address."""
+    return max(int(one.until - now), 1)
 
 
 def choose(
@@ -235,14 +239,16 @@ def _key(entry: Address) -> Key:
 
 
 def rated(one: Former, limits: Limits) -> Former:
-    """A former address with the end that the limits of now give it."""
+    """A former address with the end that the limits of now give it, itself if it has that."""
+    if one.until == one.since + limits.keep:
+        return one
     return Former(one.family, one.local, one.since, one.since + limits.keep)
 
 
 def within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
     """The former addresses that are kept further, the newest of each family."""
     left = [one for one in former.values() if one.until > now + SLACK]
-    left.sort(key=lambda one: (one.since, one.key))
+    left.sort(key=lambda one: (one.since, one.family, one.local))
     counts: dict[int, int] = {}
     found: dict[Key, Former] = {}
     for one in reversed(left):

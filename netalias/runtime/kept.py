@@ -13,6 +13,7 @@ former namespace; the others are, with times in seconds since the boot::
 
 from __future__ import annotations
 
+from os import stat
 from socket import inet_pton
 
 from netalias import errors
@@ -58,6 +59,15 @@ def read(directory: str, cookie: int) -> dict[str, Kept]:
         if take is not None and len(words) == take[0]:
             take[1](found.setdefault(words[1], Kept()), words)
     return found
+
+
+def stamp(directory: str) -> tuple[int, int]:
+    """The file as it is now: another one than before if somebody has written the record since."""
+    try:
+        found = stat(directory + FILE)
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 def _own(one: Kept, words: list[str]) -> None:

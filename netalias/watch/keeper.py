@@ -22,21 +22,20 @@ from netalias.watch.via import Via
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from netalias.desired.keeping import Keeping
     from netalias.desired.tasks import Task
     from netalias.desired.translating import Switch
     from netalias.engine import Engine
     from netalias.model import Address, Device
-    from netalias.model.events import Event, State
+    from netalias.model.events import Entry, Event, State
     from netalias.nat import Table, Translation
     from netalias.plan.keeping import Decision, Key
     from netalias.system.journal import Journal
 
-    Written = dict[str, tuple[frozenset[Key], tuple[tuple[Key, tuple[int, int]], ...], str]]
-    """By the name of each device its own addresses, the former ones with their times, and the line
-    that keeps them."""
+    Written = dict[str, tuple[frozenset[Key], list[Former]]]
+    """By the name of each device its own addresses, and the former ones."""
 
     class Nat(Protocol):
         """nat/kernel.py."""
@@ -79,6 +78,24 @@ class Subject:
         self.usable: set[Key] = set()
         self.copied: set[Key] = set()
         self.promoted = 0
+        self._called = ""
+        self._copies: dict[Any, Entry] = {}
+
+    def parted(
+        self, device: Device, entries: Iterable[tuple[Any, Entry]]
+    ) -> tuple[list[Entry], dict[Key, Entry]]:
+        """The addresses of the device, and the copies of IPv4 that are among them, which are known
+        again as long as they are the same objects."""
+        before, self._copies = self._copies if self._called == device.name else {}, {}
+        self._called = device.name
+        others, copies = [], {}
+        for key, one in entries:
+            address = one.address
+            if before.get(key) is one or (address.family == AF_INET and is_copy(address, device)):
+                copies[address.family, address.local] = self._copies[key] = one
+            else:
+                others.append(one)
+        return others, copies
 
     @property
     def limits(self) -> Limits:
@@ -129,6 +146,7 @@ class Keeper(Lines, Repeated):
         self._loaded = self._resumed = self._stands = False
         self._disabled: Switch | None = None
         self._written: Written | None = None
+        self._stamp: object = None
         self._carried: list[str] = []
         self._look = 0.0
         self._via = Via(engine, state, journal)
@@ -232,17 +250,19 @@ class Keeper(Lines, Repeated):
     def _forget_ended(self) -> None:
         """Keep no longer what `iface` has removed: it takes it out of the record, too."""
         written = self._written or {}
-        if not any(former for _, former, _ in written.values()):
+        if not any(former for _, former in written.values()):
+            return
+        stamp = record.stamp(self._folder)
+        if stamp == self._stamp:
             return
         recorded = record.read(self._folder, self._engine.kernel.cookie())
-        for name, (_, former, _) in written.items():
+        for name, (_, former) in written.items():
             one, subject = recorded.get(name), self._subjects.get(name)
             if one is None or subject is None:
                 continue
-            for key, _ in former:
-                if key not in one.former:
-                    subject.former.pop(key, None)
-                    subject.copied.discard(key)
+            for key in {former.key for former in former} - one.former.keys():
+                subject.former.pop(key, None)
+                subject.copied.discard(key)
 
     def _act(self) -> None:
         now = self._clock()
@@ -307,18 +327,13 @@ class Keeper(Lines, Repeated):
     def _decision(self, subject: Subject, device: Device, now: float) -> Decision:
         leaving = subject in self._leaving
         loopback = self._state.device(LOOPBACK)
-        entries = [one for _, one in self._state.of(device.index, ADDRESS)]
-        copies = {  # those of IPv6 are on lo
-            (one.address.family, one.address.local): one
-            for one in entries
-            if one.address.family == AF_INET and is_copy(one.address, device)
-        }
+        entries, copies = subject.parted(device, self._state.of(device.index, ADDRESS))
         known = subject.copied | {*subject.former}
         if loopback is not None:
             for _, one in self._state.of(LOOPBACK, ADDRESS):
                 key = one.address.family, one.address.local
                 if key in known and is_copy(one.address, loopback):
-                    copies[key] = one
+                    copies[key] = one  # of IPv6
         there = {(one.address.family, one.address.local) for one in entries} - {*copies}
         lost = set() if leaving else subject.seen - there
         elsewhere = self._elsewhere(lost | {*subject.former, *copies}, device)
@@ -412,8 +427,7 @@ class Keeper(Lines, Repeated):
             subject.promoted = device.index
         return [one.until for one in found.kept.values()]
 
-    def _conclude(self) -> None:
-        """Write the records; when a line has gone, give back what it has set."""
+    def _record(self) -> None:
         devices = {}
         for name, subject in self._subjects.items():
             devices[name] = one = record.Kept()
@@ -422,13 +436,18 @@ class Keeper(Lines, Repeated):
                 key: (max(int(former.since), 0), max(int(former.until), 0))
                 for key, former in subject.former.items()
             }
-        now_written = {
-            name: (frozenset(one.own), tuple(one.former.items()), self._subjects[name].task.text)
-            for name, one in devices.items()
+        record.write(self._folder, self._engine.kernel.cookie(), devices)
+        self._stamp = record.stamp(self._folder)
+
+    def _conclude(self) -> None:
+        """Write the records; when a line has gone, give back what it has set."""
+        written = {
+            name: (frozenset(subject.seen), [*subject.former.values()])
+            for name, subject in self._subjects.items()
         }
-        if now_written != self._written:
-            record.write(self._folder, self._engine.kernel.cookie(), devices)
-            self._written = now_written
+        if written != self._written:
+            self._record()
+            self._written = written
         tasks = [one.task.text for one in self._subjects.values()]
         lines = [self._disabled.text, *tasks] if self._disabled else tasks
         if lines != self._carried:
