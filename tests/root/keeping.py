@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from contextlib import suppress
 from types import TracebackType
 
@@ -131,6 +132,35 @@ def _echo(connection: socket.socket) -> None:
                 connection.sendall(data)
         except OSError:
             return
+
+
+class Passing:
+    """The packets that come out of eth9, as they pass on the link to the server."""
+
+    def __init__(self, link: Link) -> None:
+        self.family = FAMILY[link.version]
+        kind = {4: 0x0800, 6: 0x86DD}[link.version]
+        with link.there:
+            self._raw = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(kind))
+        self._raw.bind(("p9", kind))
+        self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self._raw.settimeout(PATIENCE * SLOW)
+
+    def sources(self, text: bytes, count: int) -> Counter[str]:
+        """The sources of the next *count* datagrams with this text."""
+        found: Counter[str] = Counter()
+        first, last = {socket.AF_INET: (12, 16), socket.AF_INET6: (8, 24)}[self.family]
+        while found.total() < count:
+            packet = self._raw.recv(2000)
+            if packet.endswith(text):
+                found[socket.inet_ntop(self.family, packet[first:last])] += 1
+        return found
+
+    def __enter__(self) -> Passing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
 
 
 class Bound:

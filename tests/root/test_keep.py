@@ -6,12 +6,14 @@ import json
 import re
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from command import Command
-from keeping import PORT, SERVER, Bound, Echo, Link, address, copies
+from keeping import PORT, SERVER, Bound, Echo, Link, Passing, address, copies
 from support import until
 from watcher import watching
 
@@ -75,6 +77,49 @@ def test_a_bound_udp_socket_lives_through_three_changes(
         program.close()
     route = link.here.ip(f"-{link.version} route get {SERVER[link.version]}")
     assert f"src {address(link.version, 1)} " in route
+
+
+def test_nothing_leaves_with_an_old_source_after_the_flush(
+    link: Link, conf: Path, texts: Path
+) -> None:
+    """Counted on the link, over many flows that go on sending while the address changes: what
+    leaves after the change was told has the newest source, and every flow is among it."""
+    with watching(link.here, texts, str(conf)) as watch, Passing(link) as passing:
+        programs = [Bound(link, 1) for _ in range(FLOWS)]
+        for last, old in ((2, [1]), (3, [1, 2]), (1, [2, 3])):
+            with sending(link, programs):
+                link.negotiate(last, first=last == 3)
+                watch.says(f"{len(old)} former address")
+                link.translates(*old)
+            text = b"after %d" % last
+            for program in programs * 3:
+                program.socket.sendto(text, (SERVER[link.version], PORT))
+            assert passing.sources(text, 3 * FLOWS) == {address(link.version, last): 3 * FLOWS}
+        for program in programs:
+            program.close()
+
+
+FLOWS = 20
+
+
+@contextmanager
+def sending(link: Link, programs: list[Bound]) -> Iterator[None]:
+    """All flows go on; while the device has no address that is theirs they cannot."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            for program in programs:
+                with suppress(OSError):
+                    program.socket.sendto(b"meanwhile", (SERVER[link.version], PORT))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_bound_connection_that_began_before_the_change(

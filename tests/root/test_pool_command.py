@@ -93,6 +93,25 @@ def test_many_processes_get_different_addresses(cli: Command, tmp_path: Path) ->
     )
 
 
+def test_64_processes_take_2000_at_once(cli: Command, tmp_path: Path) -> None:
+    """A-16: of a /21, each a part in a batch; everybody gets what he asked for, and nobody what
+    another one has."""
+    file = declared(tmp_path, "pool lab 10.8.0.0/21 each")
+    started = []
+    for number in range(64):
+        lines = tmp_path / f"lines{number}"
+        lines.write_text("pool lab take\n" * (2000 // 64 + (number < 2000 % 64)))
+        words = [*COMMAND, "--wait", "100", "--from", file, "batch", str(lines)]
+        started.append(cli.namespace.start(words, stdout=PIPE, stderr=PIPE))
+    found: list[str] = []
+    for process in started:
+        out, err = process.communicate(timeout=4 * SECONDS)
+        assert (process.returncode, err) == (0, "")
+        found += out.split()
+    assert len(found) == len(set(found)) == 2000
+    assert {one["local"] for one in loans(cli, file, "lab")} == {*found}
+
+
 @pytest.mark.parametrize("words", ["pool dev take --for a", "pool dev release --for a"])
 def test_a_kill_before_any_change(cli: Command, tmp_path: Path, words: str) -> None:
     """Whatever a killed command has left: the address belongs to its client or to nobody, others

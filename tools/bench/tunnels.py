@@ -27,6 +27,7 @@ from page import table, verdict
 from processes import ENVIRONMENT, Failed, Place, captured
 from stage import IP, Run, idle
 
+from netalias.runtime import translated
 from netalias.tunnels import frames, plane, tun
 from netalias.tunnels.carriage import Carriage, open_carriage
 from netalias.tunnels.counters import Counters
@@ -46,13 +47,15 @@ PATIENCE = 30.0
 SIOCETHTOOL, ETHTOOL_STSO, ETHTOOL_SGRO = 0x8946, 0x1F, 0x2C
 NETS = {
     "vxlan": 20, "plain": 21, "netalias": 22, "to a plain peer": 23, "openvpn": 24, "ipip94": 25,
-    "ipip": 26,
+    "ipip": 26, "translated": 27,
 }  # fmt: skip
 """Name of a tunnel: the second number of its addresses."""
 MEMORY = 40.0
 """MB of each end."""
 IDLE, LOADED = 150.0, 3.0
 """Microseconds over the bare cable; times vxlan."""
+TRANSLATED = 0.9
+"""A flow whose source is translated, over one whose source is not."""
 OPENVPN = 5.0
 
 RULES = f"""\
@@ -212,6 +215,10 @@ class Ours(Tunnel):
         """The words of the carriage."""
         return f"udp:{7000 + self.net}"
 
+    def words(self, number: int) -> list[str]:
+        """Further words for the process of an end."""
+        return []
+
     def lay(self, number: int) -> None:
         device = tun.create(self.device)
         carriage = open_carriage(self.carriage(), OUTER[1 - number], OUTER[number])
@@ -225,7 +232,7 @@ class Ours(Tunnel):
             self.start([sys.executable, str(PLAIN), *map(str, held)], held)
         else:
             words = ["carriage", self.carriage(), "mtu", str(self.mtu)]
-            words += ["address", f"10.{self.net}.0.{number + 1}/24"]
+            words += ["address", f"10.{self.net}.0.{number + 1}/24", *self.words(number)]
             self.pids.append(plane.spawn(device, carriage, count, words))
 
     def wait(self) -> None:
@@ -250,6 +257,23 @@ class ToPlain(Ours):
 
     plain = (1,)
     device = "half0"
+
+
+class Translating(Ours):
+    """netalias, whose first end has another address than its flows leave with."""
+
+    device = "trans0"
+
+    def words(self, number: int) -> list[str]:
+        if number:
+            return []
+        old, new = (socket.inet_aton(f"10.{self.net}.0.{last}") for last in (1, 5))
+        wish = translated.Translated()
+        wish.families[socket.AF_INET] = new, frozenset([old])
+        folder, cookie = "/run", 27
+        translated.write(folder, cookie, {self.device: wish})
+        captured([IP, "addr", "add", f"{socket.inet_ntoa(new)}/32", "dev", self.device])
+        return ["folder", folder, "cookie", str(cookie)]
 
 
 class Raw(Ours):
@@ -296,7 +320,7 @@ def openvpn() -> tuple[str, str]:
 
 MAKERS: dict[str, Callable[[Cable, str], Tunnel]] = {
     "vxlan": Vxlan, "plain": Plain, "netalias": Ours, "to a plain peer": ToPlain,
-    "openvpn": OpenVpn, "ipip94": Raw, "ipip": Raw,
+    "openvpn": OpenVpn, "ipip94": Raw, "ipip": Raw, "translated": Translating,
 }  # fmt: skip
 
 
@@ -307,7 +331,7 @@ class Bench:
         self.cable = Cable(kind)
         self.tunnels = {name: MAKERS[name](self.cable, name) for name in names}
         for one in self.tunnels.values():
-            if type(one) is Ours:
+            if isinstance(one, Ours) and type(one) in (Ours, Translating):
                 one.wait()
         self._port = 20_000
 
@@ -367,6 +391,7 @@ def section(run: Run) -> str:
     for kind in ("whole", "wire", "loss"):
         targets = [one for one in TARGETS if one.cable == kind]
         names = ["vxlan", "plain", *dict.fromkeys(one.own for one in targets)]
+        names += ["translated"] if kind == "whole" else []
         bench = Bench(kind, names)
         try:
             for way in dict.fromkeys(one.way for one in targets):
@@ -414,12 +439,16 @@ def _facts(bench: Bench, rounds: int, seconds: float) -> list[list[str]]:
         for name in ("vxlan", "netalias")
     }
     times = loaded["netalias"] / loaded["vxlan"]
+    rates = _rates(bench, ["netalias", "translated"], "tcp4", rounds, seconds)
+    share = rates["translated"] / rates["netalias"]
     memory = bench.tunnels["netalias"].memory()
     return [
         ["ping, idle, over the bare cable", f"{bare:.0f} + {own - bare:.0f} us",
          f"<= {IDLE:.0f} us", verdict(own - bare, IDLE)],
         ["ping beside a flow, to that through vxlan", f"{times:.1f} x", f"<= {LOADED:.0f} x",
          verdict(times, LOADED)],
+        ["a flow that is translated, to one that is not", f"{share:.2f} x",
+         f">= {TRANSLATED:.1f} x", verdict(TRANSLATED, share)],
         ["memory of an end, at most", f"{memory:.1f} MB", f"<= {MEMORY:.0f} MB",
          verdict(memory, MEMORY)],
     ]  # fmt: skip
