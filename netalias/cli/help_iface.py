@@ -44,6 +44,9 @@ deprecated for IPv6).
 The first negotiated address of each family cannot be removed while the device is up. clear then
 leaves all negotiated ones; while the device is down it leaves only those of aliases.
 
+What keep asks for lines of a file declare, too: DEV iface-alias kernel. Beside it DEV route default
+via HISADDR src MYADDR and DEV proxyall on MAIN follow the addresses (netalias.conf(5)).
+
   --dry-run        print the steps without executing them
   --force          remove the address of this SSH session, too
   --kill-sockets   end the sockets that are bound to an address that goes (ss -K): their programs

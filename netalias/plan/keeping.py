@@ -186,7 +186,7 @@ def decide(
     for key in copies.keys() - former.keys():
         end = end_of(copies[key], now)
         former[key] = Former(*key, end - limits.keep, end)
-    for key in lost:
+    for key in sorted(lost):
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
         if key not in former and key not in taken and fits:
@@ -248,7 +248,7 @@ def rated(one: Former, limits: Limits) -> Former:
 def within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
     """The former addresses that are kept further, the newest of each family."""
     left = [one for one in former.values() if one.until > now + SLACK]
-    left.sort(key=lambda one: (one.since, one.family, one.local))
+    left.sort(key=lambda one: one.since)  # of one second, as after a restart, in their order
     counts: dict[int, int] = {}
     found: dict[Key, Former] = {}
     for one in reversed(left):

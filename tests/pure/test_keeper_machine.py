@@ -12,7 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kept import Kept
 
 from netalias import errors
-from netalias.model import AF_INET, PROTOCOL, Address, address_text
+from netalias.engine.iface import carry_out
+from netalias.model import AF_INET, PROTOCOL, RT_SCOPE_LINK, Address, address_text
+from netalias.model.iface import MANUAL
+from netalias.plan import iface
 from netalias.runtime.kept import read
 
 ADDRESSES = [*(f"10.0.0.{last}/24" for last in range(1, 6)), "2001:db8::1/64", "2001:db8::2/64"]
@@ -41,10 +44,23 @@ class Keeping(RuleBasedStateMachine):
 
     @property
     def there(self) -> set[str]:
-        """The addresses of others."""
+        """The addresses that are no copies."""
+        return self._having()
+
+    @property
+    def own(self) -> set[str]:
+        """Those of them that `iface` has not added."""
+        return self._having(PROTOCOL, MANUAL)
+
+    def _having(self, *without: int) -> set[str]:
         if not self.present:
             return set()
-        return {one.partition("/")[0] for one in self.kept.others}
+        kernel = self.kept.kernel
+        return {
+            address_text(one.family, one.local)
+            for one in kernel.snapshot().on(kernel.device("eth0").index)
+            if one.scope != RT_SCOPE_LINK and one.protocol not in (PROTOCOL, *without)
+        }
 
     @property
     def present(self) -> bool:
@@ -57,11 +73,13 @@ class Keeping(RuleBasedStateMachine):
         if not self.on:
             self.lost, self.had = {}, set()
             return
-        for one in self.had - there:
+        for one in sorted(self.had - there, key=address_key):
             self.lost.setdefault(one, now)
-        for one in there:
-            self.lost.pop(one, None)
-        self.had = there if self.present else set()
+        expected = self.expected()
+        self.lost = {
+            one: at for one, at in self.lost.items() if one not in there and one in expected
+        }
+        self.had = self.own
 
     def quiet(self) -> None:
         self.kept.rest()
@@ -76,6 +94,49 @@ class Keeping(RuleBasedStateMachine):
         except errors.NetaliasError:
             pass
         self.quiet()
+
+    @precondition(lambda self: self.present)
+    @rule(text=ANY, host=st.booleans())
+    def manual(self, text: str, host: bool) -> None:
+        """`iface` adds one, with a network or without; others may have it with another mask."""
+        address, _, length = text.partition("/")
+        try:
+            self.kept.add(address if host else f"{address}/{length}", protocol=MANUAL)
+        except errors.NetaliasError:
+            pass
+        self.quiet()
+
+    @precondition(lambda self: self.present)
+    @rule(text=ANY, every=st.booleans())
+    def iface(self, text: str, every: bool) -> None:
+        """`iface` clears the device of what is manual or kept, or deletes one of them."""
+        address = text.partition("/")[0]
+        with self.kept.engine.transaction():
+            try:
+                carry_out(
+                    self.kept.engine,
+                    "eth0",
+                    iface.clear
+                    if every
+                    else lambda table: iface.delete(table, address_key(address)[1]),
+                )
+            except errors.NetaliasError:
+                return  # it is negotiated, or not there
+        # A copy of IPv6 is on lo, where iface of eth0 does not see it.
+        ended = {
+            one for one in self.lost if ":" not in one and (every or one == text.split("/")[0])
+        }
+        self.lost = {one: at for one, at in self.lost.items() if one not in ended}
+        self.quiet()
+
+    @precondition(lambda self: self.present)
+    @rule(text=ANY)
+    def flow(self, text: str) -> None:
+        """A program sends from an address that it is bound to; the flow goes on from then on."""
+        address = text.partition("/")[0]
+        if address in self.there | self.copies():
+            family, local = address_key(address)
+            self.kept.tables.send(family, "eth0", local)
 
     @precondition(lambda self: self.present)
     @rule(old=ANY, new=ANY, pause=st.booleans())
@@ -155,7 +216,7 @@ class Keeping(RuleBasedStateMachine):
         assert recorded == expected
         if self.present:
             assert self.copies() == expected
-            assert {address_text(*key) for key in record.own} == self.there
+            assert {address_text(*key) for key in record.own} == self.own
         tables = self.kept.tables.tables.values()
         translated = {
             address_text(table.family, one) for table in tables for one in table.old.get("eth0", ())
@@ -163,7 +224,17 @@ class Keeping(RuleBasedStateMachine):
         assert translated == (expected if self.present else set())
         for table in tables:
             new = table.new.get("eth0")
-            assert new is None or address_text(table.family, new) in self.there
+            assert new is None or address_text(table.family, new) in self.own
+
+    @invariant()
+    def no_flow_leaves_with_a_former_address(self) -> None:
+        """What connection tracking has decided is as the table says now."""
+        if not (self.on and self.present):
+            return
+        for family, source, leaves in self.kept.tables.entries:
+            table = self.kept.tables.tables.get(family)
+            if table is not None and source in table.old.get("eth0", ()):
+                assert leaves == table.new.get("eth0", source)
 
     def copies(self) -> set[str]:
         """Those that the kernel has."""
@@ -173,15 +244,15 @@ class Keeping(RuleBasedStateMachine):
         return {address_text(one.family, one.local) for one in entries if one.protocol == PROTOCOL}
 
     def expected(self) -> set[str]:
-        """The newest of each family that are not too old."""
+        """The newest of each family that are not too old; ``lost`` has them in their order."""
         found: set[str] = set()
         for ipv6 in (False, True):
             ages = [
-                (since, address_key(one), one)
+                one
                 for one, since in self.lost.items()
                 if (":" in one) == ipv6 and since + self.keep > self.kept.now + 1
             ]
-            found |= {one for _, _, one in sorted(ages)[-self.most :]}
+            found |= {*ages[-self.most :]}
         return found
 
     @invariant()
