@@ -111,15 +111,11 @@ class Keeping(RuleBasedStateMachine):
     def iface(self, text: str, every: bool) -> None:
         """`iface` clears the device of what is manual or kept, or deletes one of them."""
         address = text.partition("/")[0]
+        local = address_key(address)[1]
+        planner = iface.clear if every else lambda table: iface.delete(table, local)
         with self.kept.engine.transaction():
             try:
-                carry_out(
-                    self.kept.engine,
-                    "eth0",
-                    iface.clear
-                    if every
-                    else lambda table: iface.delete(table, address_key(address)[1]),
-                )
+                carry_out(self.kept.engine, "eth0", planner)
             except errors.NetaliasError:
                 return  # it is negotiated, or not there
         # A copy of IPv6 is on lo, where iface of eth0 does not see it.
