@@ -208,6 +208,8 @@ class Keeper(Lines, Repeated):
         """Take note of an event; act() is due if it concerns one of the devices."""
         if not self._subjects or event.what not in WAKING or event.device is None:
             return
+        if event.what == ADDRESS and event.old is None and self._is_ours(event):
+            return
         subject = self._subject(event.device)
         gone = event.what == ADDRESS and event.new is None and not event.field
         if subject is None:
@@ -222,6 +224,12 @@ class Keeper(Lines, Repeated):
             address = event.subject.address
             if is_own(address, event.device):
                 subject.seen.add((address.family, address.local))
+
+    def _is_ours(self, event: Event) -> bool:
+        """Whether an address that has come is the copy of one that is kept: it is there as it was
+        decided."""
+        address, device = event.subject.address, event.device
+        return device is not None and is_copy(address, device) and self._keeps(address)
 
     def _keeps(self, address: Address) -> bool:
         key = address.family, address.local

@@ -69,6 +69,27 @@ def test_three_negotiations_and_back(kept: Kept) -> None:
     assert "eth0: 10.0.0.1 is back" in kept.journal.getvalue()
 
 
+def test_a_copy_that_comes_wakes_nobody(kept: Kept) -> None:
+    """It is there as it was decided; one that is taken away comes back, as before."""
+    for text, family in (("10.0.0.1/24", AF_INET), ("2001:db8::1/64", AF_INET6)):
+        if family == AF_INET6:
+            kept.add(text)
+            kept.rest()
+        kept.remove(text)
+        kept.hear()
+        kept.keeper.act(kept.now)
+        kept.hear()
+        assert kept.keeper.due(kept.now) != 0.0
+    assert kept.copies == ["10.0.0.1", "2001:db8::1"]
+    index = kept.kernel.device("eth0").index
+    (copy,) = (one for one in kept.kernel.snapshot().on(index) if one.protocol == PROTOCOL)
+    kept.remove(copy)  # type: ignore[arg-type]
+    kept.hear()
+    assert kept.keeper.due(kept.now) == 0.0
+    kept.rest()
+    assert kept.copies == ["10.0.0.1", "2001:db8::1"]
+
+
 def test_both_at_once(kept: Kept) -> None:
     """The new address comes before the old one goes, or between two looks."""
     kept.add("10.0.0.2/24")

@@ -78,7 +78,8 @@ class Ground:
         free = [one for one in range(1, 9) if one != self.own and one not in self.manual]
         self.link.last = self.own
         old, self.own = self.own, self.dice.choice(free)
-        self.link.negotiate(self.own, first=self.dice.random() < 0.5)
+        # One that returns comes first: else the oldest may have to make room for the one that goes.
+        self.link.negotiate(self.own, first=self.own in self.former or self.dice.random() < 0.5)
         if old:
             self.former.append(old)
         self.former = [one for one in self.former if one != self.own][-MOST:]
