@@ -9,7 +9,8 @@ from test_desired_declarations import parse
 @pytest.mark.parametrize(
     ("line", "text", "fields"),
     [
-        ("ppp0 route default via HISADDR", "", {"route": "default", "via": "HISADDR", "table": 254}),
+        ("ppp0 route default via HISADDR", "",
+         {"route": "default", "via": "HISADDR", "table": 254}),
         ("ppp0 route 0.0.0.0/0 via HISADDR", "ppp0 route default via HISADDR",
          {"route": "default", "via": "HISADDR", "table": 254}),
         ("ppp0 route ::/0 via fe80::1 src MYADDR6", "ppp0 route default via fe80::1 src MYADDR6",
