@@ -75,6 +75,12 @@ class Options:
         """The one address family that is asked for; 0 for all, and for both of them."""
         return 0 if self.inet == self.inet6 else 2 if self.inet else 10
 
+    @property
+    def usual(self) -> bool:
+        """Whether the engine is one for the namespace of the process, and no option for it has to
+        be checked before an answer that needs no engine."""
+        return self.opener is _open and not (self.netns or self.acd or self.conflict or self.rate)
+
     def forgives(self, error: errors.NetaliasError) -> bool:
         """Whether *error*, of a deletion, is none: there is nothing to delete."""
         return self.absent_ok and isinstance(error, errors.NoSuchDevice)

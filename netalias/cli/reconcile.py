@@ -1,15 +1,19 @@
 """The verbs check and reconcile up to the quick test whether anything has changed.
 
 The runtime directory holds a fingerprint of the last declarations and kernel's answer that agreed
-(kernel/netlink/fingerprint.py). If it matches, nothing is parsed or compared; otherwise
-converge.py does the work.
+(recognition.py). If it matches, nothing is parsed or compared, no engine is made and no lock is
+taken: the fingerprint is removed before a change. Otherwise converge.py does the work.
 """
 
 from __future__ import annotations
 
+from _blake2 import blake2b
+from os import stat
+
 from netalias import __version__, errors, sources
 from netalias.cli import number
-from netalias.runtime import owned, recall, unsettled
+from netalias.recognition import common, recognised
+from netalias.runtime import RuntimeDirectory, owned, recall, unsettled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +34,14 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     if options.syntax:
         return _syntax(words, options)
     found = sources.read(words)
+    salt = salted(found, options)
+    whole = options.json or options.metrics
+    if not whole and _unchanged(options, salt):
+        return errors.STATUS_OK
     options.recorded = True
     with options.engine() as engine:
-        salt = salted(found, options, engine)
         folder = owned(engine.runtime.path, engine.kernel.cookie())
-        if not (options.json or options.metrics) and _known(engine, folder, salt):
+        if not whole and _known(engine, folder, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
@@ -80,10 +87,12 @@ def reconcile(options: Options, words: list[str]) -> int:
         return check(options, words, dry=True)
     number("--max-aliases", options.max_aliases, 1, 1)
     found = sources.read(words)
-    options.recorded = True
+    salt = salted(found, options)
     whole = options.json or options.metrics or options.confirm
+    if not whole and _unchanged(options, salt):
+        return errors.STATUS_OK
+    options.recorded = True
     with options.engine() as engine:
-        salt = salted(found, options, engine)
         with engine.transaction() as transaction:
             restored = transaction.restored
             if not (whole or restored) and _known(engine, transaction.path, salt):
@@ -105,19 +114,37 @@ def reconcile(options: Options, words: list[str]) -> int:
         return status
 
 
-def salted(found: list[tuple[str, bytes]], options: Options, engine: Engine) -> bytes:
-    """The salt of the fingerprint: everything beside the kernel that the outcome depends on."""
+def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
+    """The salt of the fingerprint: everything beside the dumps that the outcome depends on."""
+    sysctls = common()
+    if options.netns:
+        from netalias.system.netns import inside
+
+        sysctls = inside(options.netns)(common)
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
-    common = ",".join(map(str, engine.common().values()))
-    said = [options.group, options.only, hands, options.announce, options.max_aliases, common]
+    said = [options.group, options.only, hands, options.announce, options.max_aliases]
     head = "\n".join([__version__, *said, *heads])
-    contents = [content for _, content in found]
-    return b"\0".join([head.encode("utf-8", "surrogateescape"), *contents])
+    salt = blake2b(head.encode("utf-8", "surrogateescape"))
+    salt.update(sysctls)
+    for _, content in found:
+        salt.update(content)
+    return salt.digest()
+
+
+def _unchanged(options: Options, salt: bytes) -> bool:
+    """Whether declarations and kernel are as they were when they last agreed; False where an engine
+    has to tell. Raises UsageError."""
+    if not options.usual:
+        return False
+    number("--wait", options.wait, 10, 0)
+    folder = RuntimeDirectory(stat("/proc/thread-self/ns/net").st_ino, 0).path
+    before = recall(folder) if folder else b""
+    return bool(before) and not unsettled(folder) and recognised(before, salt)
 
 
 def _known(engine: Engine, folder: str, salt: bytes) -> bool:
-    """Whether declarations and kernel are as they were when they last agreed."""
+    """As _unchanged(), by what the comparison would read."""
     before = recall(folder) if folder else b""
     if not before or unsettled(folder):
         return False

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from errno import EACCES, EAGAIN, EINVAL, ELOOP, ENOTDIR, ENXIO, EPERM, EROFS
-from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
 
@@ -109,6 +108,9 @@ class RuntimeDirectory:
             self._file = -1
 
     def _try(self) -> bool:
+        # Loaded here: a run that finds nothing changed takes no lock.
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
         try:
             flock(self._file, LOCK_EX | LOCK_NB)
         except OSError as error:

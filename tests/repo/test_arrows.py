@@ -19,13 +19,14 @@ ARROWS = {
     "errors": "",
     "compiled": "",
     "procfs": "",
+    "recognition": "",
     "model": "errors",
     "trust": "errors",
     "sources": "errors trust",
     "families": "errors model",
     "disclosure": "errors trust sources model",
     "alias_type": "families",
-    "kernel": "errors model",
+    "kernel": "errors recognition model",
     "system": "errors trust model",
     "runtime": "errors model system",
     "packets": "errors model kernel",
@@ -51,9 +52,9 @@ ARROWS = {
     "watch": "errors trust disclosure model sources families kernel system runtime packets kinds"
     " nat tunnels links record observed desired cluster plan claim views engine monitor",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
-    "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
-    " filters record observed desired cluster plan importers claim views engine doctor monitor"
-    " emulator watch"
+    "cli": "errors recognition disclosure model sources families kernel kinds system runtime"
+    " tunnels links filters record observed desired cluster plan importers claim views engine"
+    " doctor monitor emulator watch"
     " netalias",
     "__main__": "cli",
 }
@@ -62,7 +63,7 @@ ARROWS = {
 STOREYS = 11
 """The longest way down, counted in packages."""
 
-SOCKETS = {"cluster", "kernel", "links", "packets", "system", "tunnels"}
+SOCKETS = {"cluster", "kernel", "links", "packets", "recognition", "system", "tunnels"}
 """Packages that may open a socket."""
 
 ONLY_CONVERTED = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}

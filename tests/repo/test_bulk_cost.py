@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import test_startup
 from test_startup import SLOWER, Launched
 
+from netalias import recognition
 from netalias.desired import declarations
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
@@ -28,23 +30,32 @@ from netalias.model.steps import DelAddress
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 
+if TYPE_CHECKING:
+    from netalias.recognition import Run
+
 launched = test_startup.launched
 
 COUNT = 2000
-CREATED, KNOWN, COMPARED, ONE = 12.2, 1.6, 3.9, 5.4
+CREATED, KNOWN, COMPARED, ONE = 12.2, 1.26, 3.9, 5.4
 """Instructions of a reconciliation of COUNT labels over those of a bare Python: one that creates
 them, without announcements, one that finds its fingerprint, one that compares, one that adds a
 label and verifies it."""
 LINE, MESSAGE, DEVICE = 0.2, 0.1, 0.1
 """Calls of functions for each line that is read, address that is compared, device in a digest."""
+RECOGNISED = 0.3
+"""The same for each device that is recognised, in datagrams of 25."""
 APART = 12
-"""The same for each address of a digest, where each is on a device of its own."""
+"""The same for each address of a digest, where each is on a device of its own, and one of another
+program has a lifetime."""
 COMPARED_MACVLAN = 94
 """Calls of functions for each macvlan that is recognised, and is as declared."""
 PLANNED = 66
 """Calls of functions for each new alias of a line that is like the one before."""
 PROVEN, UNDONE = 26, 60
 """Calls of functions for each deletion that is proven, and for one that is undone."""
+
+
+MARKED, UNMARKED = (codec.attr(codec.IFA_PROTO, bytes([one])) for one in (PROTOCOL, 0))
 
 
 def address(slot: int) -> str:
@@ -133,10 +144,37 @@ def test_addresses_that_are_as_declared_take_no_calls_of_their_own() -> None:
 
 def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
     """Both dumps enter it by columns."""
-    assert each(lambda data: [*fingerprint._lasting(data)], macvlans) < DEVICE
-    assert each(lambda data: [*fingerprint._holes(data)], labels) < MESSAGE
-    apart = partial(labels, apart=True)
-    assert each(lambda data: [*fingerprint._holes(data)], apart) < APART
+    assert each(lambda data: [*fingerprint.link_runs(data)], macvlans) < DEVICE
+    assert each(lambda data: [*fingerprint.address_runs(data)], labels) < MESSAGE
+    assert (
+        each(lambda data: [*fingerprint.address_runs(data)], partial(labels, apart=True)) < MESSAGE
+    )
+
+
+def test_a_digest_with_lifetimes_that_count_down() -> None:
+    """Others are still cut by columns."""
+    lent = labels(1).replace(fingerprint.FOREVER * 2, bytes(8)).replace(MARKED, UNMARKED)
+
+    def found(data: bytes) -> None:
+        assert any(holes for _, _, holes in fingerprint.address_runs(lent + data))
+
+    assert each(found, labels) < MESSAGE
+    assert each(found, partial(labels, apart=True)) < APART
+
+
+def test_a_recognition_takes_no_calls_for_each_device_or_address() -> None:
+    """Both dumps are cut by columns, whatever stands between the holes."""
+    size = len(macvlans(1)) * 25
+
+    def recognise(found: tuple[list[Run], list[bytes]]) -> None:
+        assert [*recognition.lasting(iter(found[0]), found[1])]
+
+    def dumped(count: int) -> tuple[list[Run], list[bytes]]:
+        data = macvlans(count)
+        datagrams = [data[at : at + size] for at in range(0, len(data), size)]
+        return [*fingerprint.together(fingerprint.link_runs(data))], datagrams
+
+    assert each(recognise, dumped) < RECOGNISED
 
 
 def test_new_aliases_that_are_alike_are_planned_by_one() -> None:

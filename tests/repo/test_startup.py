@@ -76,9 +76,8 @@ SLOW = {
 DECLARED = "eth9:0-1 192.0.2.10-11/32 kind macvlan\n"
 """What the stage has, as a file."""
 KNOWN = (
-    f"{CORE} netalias.cli.reconcile netalias.sources netalias.trust {NAMES} netalias.families"
-    f" netalias.model.steps netalias.engine {KERNEL}"
-    " netalias.kernel.netlink.fingerprint netalias.runtime"
+    f"{CORE} netalias.cli.reconcile netalias.sources netalias.trust netalias.recognition"
+    " netalias.runtime"
 )
 """A reconciliation that finds what it knows."""
 
@@ -339,7 +338,7 @@ def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> N
 
 @pytest.mark.root
 def test_what_is_known_is_not_parsed(staged: Namespace, loader: Path, tmp_path: Path) -> None:
-    """A reconciliation in sync loads neither the grammar nor the comparison, once compared."""
+    """A reconciliation in sync loads no grammar, no engine and no codec, once compared."""
     declared = tmp_path / "netalias.conf"
     declared.write_text(DECLARED, encoding="utf-8")
     words = [sys.executable, str(loader), "reconcile", str(declared)]

@@ -793,6 +793,31 @@ def test_a_second_run_waits_or_gives_up(cli: Command, declare: Declare) -> None:
     assert (waiting.returncode, out) == (DONE, "~ lo:0 192.0.2.1/32 -> 192.0.2.2/32\n")
 
 
+def test_what_is_known_needs_no_lock(cli: Command, declare: Declare) -> None:
+    """Nothing changed: no run waits for another one. What has changed meanwhile waits."""
+    file = declare("lo:0 192.0.2.1/32 kind label")
+    cli("reconcile", file)
+    path = lock_file(cli.namespace)
+    with path.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        cli.silent("--wait", "0", "reconcile", file)
+        cli.fails(BUSY, "--wait", "0", "--group", "7", "reconcile", file)
+        cli.namespace.ip("addr del 192.0.2.1/32 dev lo")
+        cli.fails(BUSY, "--wait", "0", "reconcile", file)
+    reconciles(cli, file, "+ lo:0 192.0.2.1/32 label")
+
+
+@pytest.mark.parametrize("options", ["--wait x", "--acd x", "--rate x", "--netns nosuch"])
+def test_what_is_known_does_not_hide_a_wrong_option(
+    cli: Command, declare: Declare, options: str
+) -> None:
+    """The options of the engine are checked whether there is one or not."""
+    file = declare("lo:0 192.0.2.1/32 kind label")
+    cli("reconcile", file)
+    for verb in ("reconcile", "check"):
+        assert cli.run(*options.split(), verb, file).returncode in (USAGE, REFUSED)
+
+
 SO_RCVBUFFORCE = 33
 """asm-generic/socket.h."""
 

@@ -16,6 +16,7 @@ from netalias.kernel.netlink.fingerprint import Fingerprinted
 from netalias.model import PROTOCOL, Address, Snapshot
 from netalias.model.leases import MarkAddress
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
+from netalias.recognition import recognised
 
 SALT = b"salt"
 MACVLAN_MODE_BRIDGE = 4
@@ -57,6 +58,12 @@ def fresh(namespace: Namespace) -> bytes:
     with opened(namespace) as kernel:
         kernel.listen()
         return kernel.digest(SALT)
+
+
+def known(namespace: Namespace, before: bytes) -> bool:
+    """Whether a reading that decodes nothing recognises *before*."""
+    with namespace:
+        return recognised(before, SALT)
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
@@ -141,8 +148,10 @@ def test_a_change(stage: Namespace, name: str) -> None:
         stage.ip("link del m1")
         stage.ip("link set eth9 master br9")
     before = settled(stage)
+    assert known(stage, before)
     stage.run(["sh", "-c", f"ip {CHANGES[name]}"])
     assert fresh(stage) != before
+    assert not known(stage, before)
 
 
 @pytest.mark.parametrize("key", SYSCTLS)
@@ -152,8 +161,10 @@ def test_a_sysctl_of_a_main_device(stage: Namespace, key: str) -> None:
     value = int(sysctl(stage, f"ipv4/conf/eth9/{key}"))
     set_sysctl(stage, f"ipv4/conf/eth9/{key}", 1 - value)
     assert fresh(stage) != before
+    assert not known(stage, before)
     set_sysctl(stage, f"ipv4/conf/eth9/{key}", value)
     assert fresh(stage) == before
+    assert known(stage, before)
 
 
 def both(stage: Namespace, *commands: str) -> tuple[bytes, bytes]:
@@ -231,6 +242,7 @@ def undisturbed(stage: Namespace, work: Callable[[], object]) -> None:
         assert raw(kernel) != bytes_before
         assert kernel.digest(SALT) == before
         assert kernel.recognises(SALT, before)
+    assert known(stage, before)
 
 
 def test_traffic(stage: Namespace) -> None:
@@ -265,7 +277,9 @@ def test_lifetimes_of_others(stage: Namespace) -> None:
         bytes_before = raw(kernel)
         until(lambda: raw(kernel) != bytes_before)
         assert kernel.recognises(SALT, before)
+    assert known(stage, before)
     stage.ip("addr change 10.9.3.1/24 dev eth9 valid_lft forever preferred_lft forever")
+    assert not known(stage, before)
     with opened(stage) as kernel:
         kernel.listen()
         assert not kernel.recognises(SALT, before)
@@ -303,6 +317,7 @@ def test_a_second_one_at_the_same_time(stage: Namespace) -> None:
         first.listen()
         second.listen()
         assert second.digest(SALT) == b""
+        assert not known(stage, first.digest(SALT))
         assert not second.recognises(SALT, first.digest(SALT))
         eth9 = second.snapshot().device("eth9")
         assert eth9 is not None
@@ -323,6 +338,9 @@ def test_a_namespace_has_its_own_port_ids(stage: Namespace) -> None:
         there.listen()
         assert here.digest(SALT) != there.digest(SALT)
         assert there.digest(SALT)
+        before = here.digest(SALT)
+    assert known(stage, before)
+    assert not known(stage.peer, before)
 
 
 def test_after_changes_of_ones_own(stage: Namespace) -> None:

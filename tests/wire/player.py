@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from errno import EADDRINUSE, EAGAIN, ENOBUFS, ENODEV, EPERM
+from errno import EADDRINUSE, EAGAIN, ENOBUFS, ENODEV, ENOPROTOOPT, EPERM
 from socket import MSG_DONTWAIT, MSG_TRUNC
 from typing import Any
 
@@ -60,6 +60,10 @@ class Player:
 
     def getsockname(self) -> tuple[int, int]:
         return self.port or 1, 0
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        """No option can be read: the kernel is an old one."""
+        raise OSError(ENOPROTOOPT, "Protocol not available")
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         if option in self.refused:

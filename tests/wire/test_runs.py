@@ -7,8 +7,8 @@ from sys import byteorder
 
 import pytest
 
-from netalias import errors
-from netalias.kernel.netlink import codec, fingerprint, messages, runs
+from netalias import errors, recognition
+from netalias.kernel.netlink import codec, fingerprint, runs
 from netalias.model import FOREVER, PROTOCOL
 from netalias.model.bare import is_bare
 
@@ -105,15 +105,15 @@ def test_what_is_left_out_is_what_was_to_be() -> None:
 
 def test_holes_are_those_of_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finite lifetimes without our mark are found in groups as they are one by one."""
-    monkeypatch.setattr(fingerprint, "LARGE", 1 << 10)
     for seed in range(10):
         data = dump(Random(seed))
-        wanted = [
-            offset
-            for _, _, _, start, end in messages(data)
-            if (offset := fingerprint._lifetimes(data, start + 8, end))
-        ]
-        assert [*fingerprint._holes(data)] == wanted
+        monkeypatch.setattr(fingerprint, "LARGE", len(data) + 1)
+        alone = [*fingerprint.together(fingerprint.address_runs(data))]
+        assert any(holes for _, _, holes in alone)
+        monkeypatch.setattr(fingerprint, "LARGE", 1 << 10)
+        grouped = [*fingerprint.together(fingerprint.address_runs(data))]
+        assert grouped == alone
+        assert sum(count * length for count, length, _ in grouped) == len(data)
 
 
 @pytest.mark.parametrize("length", [0, 15, 4096])
@@ -144,6 +144,11 @@ def link(chance: Random, index: int) -> bytes:
     return codec.HEADER.pack(16 + len(body), codec.RTM_NEWLINK, 2, 1, 99) + body
 
 
+def lasting(data: bytes) -> bytes:
+    """What enters the digest of a dump of devices."""
+    return b"".join(recognition.lasting(fingerprint.link_runs(data), [data]))
+
+
 def test_the_lasting_parts_of_devices_are_those_of_each_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,6 +157,7 @@ def test_the_lasting_parts_of_devices_are_those_of_each_message(
     for seed in range(20):
         chance = Random(seed)
         devices = [link(chance, index) for index in range(1, 80)]
-        alone = [b"".join(fingerprint._lasting(one)) for one in devices]
-        assert b"".join(fingerprint._lasting(b"".join(devices))) == b"".join(alone)
+        alone = b"".join(map(lasting, devices))
+        assert 0 < len(alone) < sum(map(len, devices))
+        assert lasting(b"".join(devices)) == alone
         assert len({*map(len, devices)}) < 9  # so that many follow one another

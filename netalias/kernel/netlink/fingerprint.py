@@ -1,39 +1,37 @@
-"""Digests of readings: a state of the kernel that was compared before is recognised at once.
+"""Fingerprints of readings: a state of the kernel that was compared before is recognised at once.
 
-The dumps of an unchanged kernel are equal byte by byte if the requests are. So the socket has a
-fixed port id and the dumps have fixed sequence numbers, and the digest leaves out values that
-change by themselves: the counters of the devices, and of IFLA_AF_SPEC all that follows the IPv4
-sysctls that aliases need, since the kernel draws a new ND reachable time every few minutes
-(neigh_rand_reach_time). It also leaves out the lifetimes of
-addresses without the mark of netalias, which count down; their offsets are kept with the digest, so
-that a recognition need not decode each message.
+recognition.py knows the format, and recognises. Here the bytes of a reading are kept, and it is
+found what of them changes by itself: the counters of the devices, and of IFLA_AF_SPEC all that
+follows the IPv4 sysctls that aliases need, since the kernel draws a new ND reachable time every few
+minutes (neigh_rand_reach_time); the lifetimes of addresses without the mark of netalias, which
+count down.
 
 Rules:
-- the digest is made of the very bytes that are decoded, so it stands for the state that was
+- a fingerprint is made of the very bytes that are decoded, so it stands for the state that was
   compared; a later send makes it empty;
-- anything unusual (the port id is taken, a dump was repeated) makes the digest empty, and an empty
-  digest equals nothing.
+- anything unusual (the port id is taken, a dump was repeated) makes it empty, and an empty one
+  equals nothing.
 """
 
 from __future__ import annotations
 
 from _socket import MSG_DONTWAIT
 from _struct import Struct
-from itertools import chain, groupby
+from itertools import groupby
 
+from netalias import recognition
 from netalias.kernel.netlink import (
-    GET_LOCAL_ROUTES,
     Netlink,
     codec,
     messages,
-    numbered,
     read_done,
 )
 from netalias.model import AF_INET, PROTOCOL
+from netalias.recognition import ADDRESSES, LINKS, LOCAL_ROUTES, PORT_ID, ROUTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     from netalias import errors
@@ -41,25 +39,17 @@ if TYPE_CHECKING:
     from netalias.model.bare import Labels, Left
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
+    from netalias.recognition import Holes, Run
 
     T = TypeVar("T")
-    Headers = Callable[[tuple[bytes, ...]], object]
-    """Columns of a message -> those that must be equal in all of a shape."""
 
-PORT_ID = 0x6E6100
-"""Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
-LINKS, ADDRESSES, LOCAL_ROUTES = 1, 2, 3
-"""Sequence numbers of the three dumps."""
-DIGEST_SIZE = 32
-HOLE = Struct("=I")
-"""Offset of a hole: of lifetimes that are left out."""
-ROUTED, UNROUTED = b"r", b"-"
-"""First byte of a digest: whether the connected routes were read."""
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
+ENDLESS = codec.ATTR.pack(20, codec.IFA_CACHEINFO) + FOREVER * 2
+"""Beginning of the lifetimes of an address that has it for ever."""
 LARGE = 16 << 10
-"""Bytes of a dump from which on columns are worth while: some ten devices, or 200 addresses."""
+"""Bytes of a datagram from which on columns are worth while: some ten devices, 200 addresses."""
 ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
 MARK = bytes([PROTOCOL])
 """The payload of IFA_PROTO of an address that netalias has made."""
@@ -89,11 +79,7 @@ class Fingerprinted(Netlink):
         if not self._fixed:
             return
         found: list[bytes] = []
-        for request in (
-            codec.get_links(LINKS),
-            codec.get_addresses(ADDRESSES, 0),
-            numbered(GET_LOCAL_ROUTES, LOCAL_ROUTES),
-        ):
+        for request in recognition.REQUESTS:
             self._send("reading", request)
             while data := self._receive("reading", MSG_DONTWAIT):
                 found.append(data)
@@ -154,47 +140,19 @@ class Fingerprinted(Netlink):
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
-        """The digest of *salt* and the last reading; empty when there is none.
-
-        First whether connected routes were read, one byte, and the offsets of the holes in the
-        whole dump of addresses, 4 bytes each; then the hash.
-        """
+        """The fingerprint of *salt* and the last reading; empty when there is none."""
         if not self._datagrams or not self._fixed:
             return b""
-        holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
-        head = (ROUTED if self._routes else UNROUTED) + holes
-        return head + self._hash(salt, head)
+        runs = together(run for data in self._datagrams for run in _runs(data))
+        return recognition.fingerprint(salt, runs, self.cookie(), self._datagrams, self._routes)
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
         """Whether *before* is the digest() of *salt* and the last reading."""
-        head = before[:-DIGEST_SIZE]
-        if not self._datagrams or not self._fixed or len(head) % HOLE.size != len(ROUTED):
+        if not (self._datagrams and self._fixed and recognition.has_salt(before, salt)):
             return False
-        if head.startswith(ROUTED):
+        if before.startswith(ROUTED):
             self.connected()
-        return before == head + self._hash(salt, head)
-
-    def _hash(self, salt: bytes, head: bytes) -> bytes:
-        from _blake2 import blake2b
-
-        found = blake2b(salt, digest_size=DIGEST_SIZE)
-        found.update(head)
-        found.update(self._routes)
-        found.update(self._dumped(LOCAL_ROUTES))
-        for part in _lasting(self._dumped(LINKS)):
-            found.update(part)
-        view, low = memoryview(self._dumped(ADDRESSES)), 0
-        for (hole,) in HOLE.iter_unpack(head[len(ROUTED) :]):
-            found.update(view[low:hole])
-            low = hole + LIFETIMES
-        found.update(view[low:])
-        return found.digest()
-
-    def _dumped(self, sequence: int) -> bytes:
-        """The datagrams of one dump, joined."""
-        return b"".join(
-            data for data in self._datagrams if codec.HEADER.unpack_from(data)[3] == sequence
-        )
+        return recognition.matches(before, self.cookie(), self._datagrams, self._routes)
 
 
 def _whole(found: list[bytes]) -> bool:
@@ -213,27 +171,60 @@ def _interrupted(data: bytes) -> bool:
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
-def _holes(data: bytes) -> Iterator[int]:
-    """Offsets of the finite lifetimes of addresses without the mark of netalias."""
+def together(runs: Iterable[Run]) -> Iterator[Run]:
+    """The same runs, with neighbours joined that are alike; without holes all are alike."""
+    number = size = 0
+    inside: Holes = ()
+    for count, length, holes in runs:
+        if not holes:
+            count, length = count * length, 1
+        if number and (length, holes) == (size, inside):
+            number += count
+            continue
+        if number:
+            yield number, size, inside
+        number, size, inside = count, length, holes
+    if number:
+        yield number, size, inside
+
+
+def _runs(data: bytes) -> Iterator[Run]:
+    """The runs of a datagram. Raises WireError."""
+    sequence = codec.HEADER.unpack_from(data)[3]
+    if sequence == LINKS:
+        return link_runs(data)
+    return address_runs(data) if sequence == ADDRESSES else iter([(len(data), 1, ())])
+
+
+def address_runs(data: bytes) -> Iterator[Run]:
+    """The runs of addresses: left out are finite lifetimes without the mark of netalias. Raises
+    WireError."""
+    # Each message has type, flags, sequence number and port id of the first one. An address that
+    # holds the other bytes by chance only brings its lifetimes into the digest.
+    if data.count(ENDLESS) >= data.count(data[4:16]):
+        yield len(data), 1, ()
+        return
     if len(data) < LARGE:
         for kind, _, _, start, end in messages(data):
-            offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
-            if offset:
-                yield offset
+            low = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
+            begin = start - codec.HEADER.size
+            yield (
+                1,
+                (end - begin + 3) & ~3,
+                ((low - begin, low - begin + LIFETIMES),) if low else (),
+            )
         return
     from netalias.kernel.netlink.runs import Groups
 
     # Neighbours on thousands of devices differ in the ifindex, too.
-    known: dict[tuple[bytes, ...], int] = {}
+    known: dict[tuple[bytes, ...], Holes] = {}
     for at, length, key, rows in Groups().of(data):
         like = (key[0][:20], key[0][24:], *key[1:]) if rows else ()
         if not like or like not in known:
             kind = codec.HEADER.unpack_from(data, at)[1]
-            found = _lifetimes(data, at + 24, at + length) if kind == codec.RTM_NEWADDR else 0
-            known[like] = found - at if found else 0
-        if known[like]:
-            offset = at + known[like]
-            yield from range(offset, offset + length * (len(rows) or 1), length)
+            low = _lifetimes(data, at + 24, at + length) if kind == codec.RTM_NEWADDR else 0
+            known[like] = ((low - at, low - at + LIFETIMES),) if low else ()
+        yield len(rows) or 1, (length + 3) & ~3, known[like]
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:
@@ -248,28 +239,25 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
     return found
 
 
-def _lasting(data: bytes) -> Iterator[memoryview | bytes]:
-    """The parts of the dump of devices that change only with the configuration."""
-    view, at = memoryview(data), 0
+def link_runs(data: bytes) -> Iterator[Run]:
+    """The runs of devices: left out is what changes without the configuration. Raises WireError."""
+    at = 0
     # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
     while at < len(data):
         length = codec.length_at(data, at)
-        if codec.HEADER.unpack_from(data, at)[1] != codec.RTM_NEWLINK:
-            yield view[at : at + length]
-            at += (length + 3) & ~3
-            continue
-        shape = shapes.get(length)
-        if shape is None or not shape.fits(data, at):
-            shape = shapes[length] = _Shape(data[at : at + length])
-        if len(data) < LARGE or data[at + length : at + length + 4] != data[at : at + 4]:
-            for low, high in shape.parts:
-                yield view[at + low : at + high]
-            at += (length + 3) & ~3
-            continue
-        rows = shape.alike(view[at : at + (len(data) - at) // length * length])
-        yield b"".join(chain.from_iterable(rows))
-        at += length * len(rows)
+        size = (length + 3) & ~3
+        count = 1
+        holes: Holes = ()
+        if codec.HEADER.unpack_from(data, at)[1] == codec.RTM_NEWLINK:
+            shape = shapes.get(length)
+            if shape is None or not shape.fits(data, at):
+                shape = shapes[length] = _Shape(data[at : at + length])
+            holes = shape.holes
+            if len(data) >= LARGE and data[at + size : at + size + 4] == data[at : at + 4]:
+                count = shape.alike(memoryview(data)[at : at + (len(data) - at) // size * size])
+        yield count, size, holes
+        at += size * count
 
 
 def _kept(message: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
@@ -304,7 +292,7 @@ def _kept_families(message: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 class _Shape:
-    """``parts``: start and end of the parts of a link message that enter the digest. Raises
+    """``holes``: start and end of the parts of a link message that do not enter the digest. Raises
     WireError.
 
     ``headers`` are offsets and bytes of the attributes that do not enter as a whole: a message with
@@ -312,46 +300,34 @@ class _Shape:
     them are the length and type of the message.
     """
 
-    __slots__ = ("_cut", "headers", "parts")
+    __slots__ = ("_heads", "headers", "holes")
 
     def __init__(self, message: bytes) -> None:
-        size, low = len(message), 0
-        self.parts: list[tuple[int, int]] = []
+        holes = []
         self.headers = [(0, message[:8])]
-        self._cut: tuple[Struct, Headers] | None = None
+        self._heads: Struct | None = None
         # Behind struct nlmsghdr and struct ifinfomsg.
-        for kind, start, end in codec.spans(message, 32, size):
+        for kind, start, end in codec.spans(message, 32, len(message)):
             at = start - codec.ATTR.size
             kept, fixed = _kept(message, kind, at, end)
             if kept < end:
                 self.headers.append((at, message[at:fixed]))
-                self.parts.append((low, kept))
-                low = end
-        self.parts.append((low, size))
-
-    def _columns(self) -> tuple[Struct, Headers]:
-        """Two functions: one cuts messages into headers and the rest, one gives the headers."""
-        from _operator import itemgetter
-
-        form, places, at = "=8s", [0], 8
-        for (begin, header), (low, high) in zip(self.headers[1:], self.parts, strict=False):
-            form += f"{max(low - at, 0)}x"
-            at = max(low, at)
-            places.append(3 * len(places) - 1)
-            form += f"{begin - at}s{len(header)}s{high - begin - len(header)}s"
-            at = high
-        low, high = self.parts[-1]
-        return Struct(f"{form}{max(low - at, 0)}x{high - max(low, at)}s"), itemgetter(*places)
+                holes.append((kept, end))
+        self.holes = tuple(holes)
 
     def fits(self, data: bytes, start: int) -> bool:
         """Whether the message at *start*, of the same length, has this shape."""
         return all(data.startswith(header, start + at) for at, header in self.headers)
 
-    def alike(self, messages: memoryview) -> list[tuple[bytes, ...]]:
-        """The columns of the first of *messages*, and of those after it with the same shape; all
-        are as long as the first one."""
-        if self._cut is None:
-            self._cut = self._columns()
-        form, headers = self._cut
-        _, rows = next(groupby(form.iter_unpack(messages), headers))
-        return [*rows]
+    def alike(self, messages: memoryview) -> int:
+        """The number of *messages*, all as long as the first one, that follow that with the same
+        shape, itself included."""
+        if self._heads is None:
+            form, low = "=", 0
+            for at, header in self.headers:
+                form += f"{at - low}x{len(header)}s"
+                low = at + len(header)
+            (length,) = codec.HEADER.unpack_from(messages)[:1]
+            self._heads = Struct(f"{form}{((length + 3) & ~3) - low}x")
+        _, rows = next(groupby(self._heads.iter_unpack(messages)))
+        return len([*rows])
