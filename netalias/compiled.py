@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 HEAD = MAGIC_NUMBER + bytes(4)
 """Beginning of a compiled file that goes by the time and the size of its source."""
 END = f".{sys.implementation.cache_tag}.pyc"
-MOST = 1 << 20
-"""Bytes of a compiled file that are read; Python reads a larger one."""
+MOST = 96 << 10
+"""Bytes of a compiled file that are read, few enough for malloc(3) to have them at hand; Python
+reads a larger one."""
 
 
 class Loader(SourceFileLoader):
