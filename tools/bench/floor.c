@@ -1,4 +1,5 @@
 /* Replay a recording of floor.py: the floor without the start of a Python. */
+#include <linux/rtnetlink.h>
 #include <linux/netlink.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,28 @@ static int answer(int kernel, uint32_t last)
 	}
 }
 
+/* 0 at the end of a dump, NLMSG_DONE at the end of a datagram. */
+static int dumped(int kernel)
+{
+	static char data[65536] __attribute__((aligned(4)));
+
+	for (;;) {
+		ssize_t length = recv(kernel, data, sizeof(data), 0);
+		const struct nlmsghdr *first = (const void *)data, *last;
+
+		if (length < (ssize_t)NLMSG_LENGTH(sizeof(int)) || first->nlmsg_type == NLMSG_ERROR)
+			return -1;
+		last = (const void *)(data + length - NLMSG_LENGTH(sizeof(int)));
+		if (last->nlmsg_type == NLMSG_DONE && last->nlmsg_seq == first->nlmsg_seq)
+			return 0;
+	}
+}
+
+static int is_question(const char *data)
+{
+	return ((const struct nlmsghdr *)data)->nlmsg_type % 4 == RTM_GETLINK % 4;
+}
+
 int main(int argc, char **argv)
 {
 	int kernel = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), one = 1, error = 0;
@@ -49,6 +72,7 @@ int main(int argc, char **argv)
 	if (!file || kernel < 0)
 		return 2;
 	setsockopt(kernel, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	setsockopt(kernel, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	setsockopt(kernel, SOL_SOCKET, SO_SNDBUFFORCE, &buffer_size, sizeof(buffer_size));
 	setsockopt(kernel, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_size, sizeof(buffer_size));
 	while (!error && fread(&length, sizeof(length), 1, file) == 1) {
@@ -57,7 +81,8 @@ int main(int argc, char **argv)
 		if (!data || fread(data, 1, length, file) != length ||
 		    send(kernel, data, length, 0) != (ssize_t)length)
 			return 2;
-		error = answer(kernel, last_sequence(data, length));
+		error = is_question(data) ? dumped(kernel) :
+					    answer(kernel, last_sequence(data, length));
 		free(data);
 	}
 	if (error)

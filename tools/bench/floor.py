@@ -1,7 +1,8 @@
 """The floor: the messages of netalias, recorded once and replayed without any other work.
 
 ``floor.py record FILE WORDS...`` runs the command in this process and records the sends that make
-changes. ``floor.py replay FILE`` repeats them, each after the acknowledgement of the one before. In
+changes, or, where nothing is changed, the dumps that it reads. ``floor.py replay FILE`` repeats
+them, each after the answer to the one before. In
 a fresh namespace ifindexes repeat, so the same bytes have the same effect. floor.c replays without
 the start of a Python.
 
@@ -23,11 +24,13 @@ HEADER = Struct("=IHHII")
 ERRNO = Struct("=i")
 
 NLMSG_ERROR = 2
-NLM_F_ACK = 4
+NLMSG_DONE = 3
+NLM_F_DUMP = 0x300
 GET = 2
 """rtnetlink numbers its message types in groups of four: new, delete, get, set."""
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
+NETLINK_GET_STRICT_CHK = 12
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 BUFFER = 64 << 20
@@ -54,7 +57,7 @@ def record(file: str, words: list[str]) -> int:
 
     status = command(words)
     with open(file, "wb") as output:
-        for data in filter(_changes, sent):
+        for data in [*filter(_changes, sent)] or dict.fromkeys(filter(_dumps, sent)):
             output.write(LENGTH.pack(len(data)) + data)
     return status or 0
 
@@ -70,13 +73,20 @@ def _changes(data: bytes) -> bool:
     ]
 
 
+def _dumps(data: bytes) -> bool:
+    """Whether a send asks for a dump."""
+    _, kind, flags, _, _ = HEADER.unpack_from(data)
+    return bool(kind % 4 == GET and flags & NLM_F_DUMP == NLM_F_DUMP)
+
+
 def replay(file: str) -> int:
     """Replay *file*; the exit status, 1 if the kernel refuses a message."""
     with open(file, "rb") as source:
         recording = source.read()
     kernel = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, 0)
     kernel.bind((0, 0))
-    kernel.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+    for option in (NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
+        kernel.setsockopt(SOL_NETLINK, option, 1)
     for option in (SO_SNDBUFFORCE, SO_RCVBUFFORCE):
         kernel.setsockopt(_socket.SOL_SOCKET, option, BUFFER)
     offset = 0
@@ -86,7 +96,7 @@ def replay(file: str) -> int:
         data = recording[offset : offset + length]
         offset += length
         kernel.send(data)
-        code = _answer(kernel, _last(data))
+        code = _dumped(kernel) if _dumps(data) else _answer(kernel, _last(data))
         if code:
             print(f"errno {code}", file=sys.stderr)
             return 1
@@ -110,6 +120,19 @@ def _answer(kernel: _socket.socket, last: int) -> int:
         (code,) = ERRNO.unpack_from(data, HEADER.size)
         if kind == NLMSG_ERROR and (code or sequence == last):
             return -int(code)
+
+
+def _dumped(kernel: _socket.socket) -> int:
+    """0 at the end of a dump, NLMSG_DONE at the end of a datagram, or an errno."""
+    buffer = bytearray(65536)
+    while True:
+        size = kernel.recv_into(buffer)
+        kind, sequence = HEADER.unpack_from(buffer)[1:4:2]
+        if kind == NLMSG_ERROR:
+            return -int(ERRNO.unpack_from(buffer, HEADER.size)[0])
+        last = HEADER.unpack_from(buffer, size - HEADER.size - ERRNO.size)
+        if last[1:4:2] == (NLMSG_DONE, sequence):
+            return 0
 
 
 if __name__ == "__main__":

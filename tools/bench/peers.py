@@ -151,7 +151,7 @@ class Recorder(Netalias):
 
     name = "recorder"
     hidden = True
-    operations = CHANGES
+    operations = DECLARED
 
     def words(self, job: Job, operation: str) -> list[str]:
         program = str(Path(__file__).with_name("floor.py"))
@@ -163,8 +163,8 @@ class Floor(Peer):
     """The same messages, replayed by floor.c."""
 
     name = "floor (C)"
-    remark = "the messages of netalias, prepared; sends and acknowledgements only"
-    operations = CHANGES
+    remark = "the messages of netalias, prepared; sends and answers only; of a no-op the dumps"
+    operations = DECLARED
 
     def ready(self) -> None:
         self._player = [str(self.installs.player())]
