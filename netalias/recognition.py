@@ -1,6 +1,6 @@
 """Recognition of a state of the kernel that was compared before: no message is decoded.
 
-A fingerprint says which bytes of three dumps change by themselves, and has the digest of all
+A fingerprint says which bytes of some dumps change by themselves, and has the digest of all
 others (kernel/netlink/fingerprint.py makes it). The dumps of an unchanged kernel are equal byte by
 byte if the requests are, so the socket has a fixed port id, and the requests have fixed sequence
 numbers.
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 PORT_ID = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
-LINKS, ADDRESSES, LOCAL_ROUTES = 1, 2, 3
-"""Sequence numbers of the three dumps."""
+LINKS, ADDRESSES, LOCAL_ROUTES, ROUTES, ROUTES6 = 1, 2, 3, 4, 5
+"""Sequence numbers of the dumps."""
 ROUTED, UNROUTED = b"r", b"-"
-"""First byte of a fingerprint: whether the connected routes were read."""
+"""First byte of a fingerprint: whether the connected routes were read, by the last two dumps."""
 SALT_SIZE, DIGEST_SIZE = 16, 32
 """Bytes of the digests of a salt and of a reading."""
 HEAD = len(ROUTED) + SALT_SIZE
@@ -65,22 +65,25 @@ REQUESTS = (
 )
 """RTM_GETLINK without the long statistics, RTM_GETADDR, and RTM_GETROUTE for the local routes with
 our mark."""
+ROUTE_REQUESTS = (
+    pack("=IHHIIBBBBBBBBI", 28, 26, _DUMP, ROUTES, 0, 2, 0, 0, 0, 0, 2, 0, 1, 0),
+    pack("=IHHIIBBBBBBBBI", 28, 26, _DUMP, ROUTES6, 0, 10, 0, 0, 0, 0, 2, 0, 1, 0),
+)
+"""RTM_GETROUTE for the connected routes of both families."""
 
 
 def fingerprint(
-    salt: bytes, runs: Iterable[Run], namespace: int, datagrams: Iterable[Data], beside: bytes
+    salt: bytes, runs: Iterable[Run], namespace: int, datagrams: Iterable[Data], *, routed: bool
 ) -> bytes:
     """The fingerprint of *salt* and of a reading: the cookie of the namespace, 0 for unknown, and
-    the *datagrams* of all dumps, of which *runs* say what is left out.
-
-    *beside* is what was read beside them, empty for nothing; the first byte says so. Empty where
-    the runs do not fit.
+    the *datagrams* of all dumps, of which *runs* say what is left out; *routed* if the connected
+    routes are among them. Empty where the runs do not fit.
     """
-    head = [ROUTED if beside else UNROUTED, _digest(salt, SALT_SIZE)]
+    head = [ROUTED if routed else UNROUTED, _digest(salt, SALT_SIZE)]
     for count, length, holes in runs:
         head.append(RUN.pack(count, length, len(holes)))
         head += [HOLE.pack(*hole) for hole in holes]
-    return _closed(b"".join(head), namespace, datagrams, beside)
+    return _closed(b"".join(head), namespace, datagrams)
 
 
 def has_salt(before: bytes, salt: bytes) -> bool:
@@ -88,17 +91,18 @@ def has_salt(before: bytes, salt: bytes) -> bool:
     return before[len(ROUTED) : HEAD] == _digest(salt, SALT_SIZE)
 
 
-def matches(before: bytes, namespace: int, datagrams: Iterable[Data], beside: bytes = b"") -> bool:
+def matches(before: bytes, namespace: int, datagrams: Iterable[Data]) -> bool:
     """Whether *before* is a fingerprint of this reading, and of any salt."""
     head = before[:-DIGEST_SIZE]
-    return bool(head) and before == _closed(head, namespace, datagrams, beside)
+    return bool(head) and before == _closed(head, namespace, datagrams)
 
 
 def recognised(before: bytes, salt: bytes) -> bool:
     """Whether *before* is the fingerprint of *salt* and of a new reading, in the namespace of the
-    calling thread. What was read beside the dumps is left to others."""
-    if not (before.startswith(UNROUTED) and has_salt(before, salt)):
+    calling thread."""
+    if not has_salt(before, salt):
         return False
+    requests = (*REQUESTS, *ROUTE_REQUESTS) if before.startswith(ROUTED) else REQUESTS
     try:
         own = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
         try:
@@ -108,7 +112,7 @@ def recognised(before: bytes, salt: bytes) -> bool:
                     own.setsockopt(SOL_NETLINK, option, 1)
                 except OSError:
                     continue  # an older kernel
-            return matches(before, cookie(own), _dumped(own))
+            return matches(before, cookie(own), _dumped(own, requests))
         finally:
             own.close()
     except OSError:
@@ -139,10 +143,10 @@ def _content(name: str) -> bytes:
         return b"\n"
 
 
-def _dumped(own: socket) -> Iterator[memoryview]:
-    """The datagrams of the three dumps, one after the other in one buffer. Raises OSError."""
+def _dumped(own: socket, requests: Iterable[bytes]) -> Iterator[memoryview]:
+    """The datagrams of dumps, one after the other in one buffer. Raises OSError."""
     buffer = memoryview(bytearray(BUFFER))
-    for request in REQUESTS:
+    for request in requests:
         own.send(request)
         try:
             # The kernel queues the next one before a read returns: an empty queue is the end.
@@ -159,11 +163,10 @@ def _digest(data: bytes, size: int) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
-def _closed(head: bytes, namespace: int, datagrams: Iterable[Data], beside: bytes) -> bytes:
+def _closed(head: bytes, namespace: int, datagrams: Iterable[Data]) -> bytes:
     """*head* with the digest of a reading behind it; empty where its runs do not fit."""
     found = blake2b(head, digest_size=DIGEST_SIZE)
-    found.update(b"%d\n%d\n" % (namespace, len(beside)))
-    found.update(beside)
+    found.update(b"%d\n" % namespace)
     try:
         for part in lasting(_runs(head), datagrams):
             found.update(part)

@@ -285,6 +285,42 @@ def test_lifetimes_of_others(stage: Namespace) -> None:
         assert not kernel.recognises(SALT, before)
 
 
+def routed(stage: Namespace) -> bytes:
+    """The digest of a reading with the connected routes."""
+    with opened(stage) as kernel:
+        kernel.snapshot()
+        kernel.connected()
+        return kernel.digest(SALT)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "route del 10.9.0.0/24 dev eth9",
+        "-6 route del 2001:db8::/64 dev eth9",
+        "route add 10.9.7.0/24 dev eth9 proto kernel",
+        "link set m0 mtu 1400",
+    ],
+)
+def test_connected_routes(stage: Namespace, words: str) -> None:
+    """They count where they were read, and only there."""
+    plain, before = settled(stage), routed(stage)
+    assert known(stage, before)
+    stage.ip(words)
+    assert not known(stage, before)
+    assert routed(stage) not in (b"", before)
+    assert known(stage, plain) == ("route" in words)
+
+
+def test_a_route_that_runs_out(stage: Namespace) -> None:
+    """What is left of its time, and its uses, are no change."""
+    stage.ip("-6 route add 2001:db8:7::/64 dev eth9 proto kernel expires 9000")
+    before = routed(stage)
+    assert before
+    until(lambda: "expires 9000sec" not in stage.run(["ip", "-6", "route"]).stdout)
+    assert known(stage, before)
+
+
 def test_a_bridge_that_runs(stage: Namespace) -> None:
     """The timers of a bridge and of its ports run, and that is no change."""
     for words in (

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import kernel, recognition
-from netalias.kernel.netlink import GET_LOCAL_ROUTES, codec, numbered
-from netalias.recognition import ADDRESSES, LINKS, LOCAL_ROUTES
+from netalias.kernel.netlink import GET_LOCAL_ROUTES, codec, numbered, routes
+from netalias.model import AF_INET, AF_INET6
+from netalias.recognition import ADDRESSES, LINKS, LOCAL_ROUTES, ROUTES, ROUTES6
 
 if TYPE_CHECKING:
     from netalias.recognition import Run
@@ -28,9 +29,9 @@ KEPT = [
 readings = st.binary(min_size=SIZE, max_size=SIZE)
 
 
-def made(data: bytes, *, namespace: int = 7, beside: bytes = b"") -> bytes:
+def made(data: bytes, *, routed: bool = False) -> bytes:
     """The fingerprint of a reading."""
-    return recognition.fingerprint(b"salt", RUNS, namespace, [data], beside)
+    return recognition.fingerprint(b"salt", RUNS, 7, [data], routed=routed)
 
 
 def lasting(data: bytes) -> bytes:
@@ -45,6 +46,10 @@ def test_the_requests_are_those_of_the_codec() -> None:
         codec.get_addresses(ADDRESSES, 0),
         numbered(GET_LOCAL_ROUTES, LOCAL_ROUTES),
     ) == recognition.REQUESTS
+    assert (
+        routes.get_connected(ROUTES, AF_INET),
+        routes.get_connected(ROUTES6, AF_INET6),
+    ) == recognition.ROUTE_REQUESTS
 
 
 def test_the_sysctls_are_those_of_plans() -> None:
@@ -84,12 +89,11 @@ def test_more_or_less_is_something_else() -> None:
 
 
 def test_what_is_beside_the_dumps_counts() -> None:
-    """The namespace, and whatever else was read."""
+    """The namespace, and whether there were routes."""
     data = bytes(SIZE)
     assert not recognition.matches(made(data), 8, [data])
-    assert not recognition.matches(made(data), 7, [data], b"route")
-    assert recognition.matches(made(data, beside=b"route"), 7, [data], b"route")
-    assert made(data, beside=b"route")[:1] == recognition.ROUTED
+    assert made(data, routed=True)[0:1] == recognition.ROUTED
+    assert not recognition.matches(recognition.UNROUTED + made(data, routed=True)[1:], 7, [data])
 
 
 def test_a_salt_is_known_without_a_reading() -> None:
@@ -102,7 +106,7 @@ def test_a_salt_is_known_without_a_reading() -> None:
 
 def test_runs_that_do_not_fit_have_no_fingerprint() -> None:
     """It would recognise nothing."""
-    assert recognition.fingerprint(b"salt", RUNS, 7, [bytes(SIZE - 1)], b"") == b""
+    assert recognition.fingerprint(b"salt", RUNS, 7, [bytes(SIZE - 1)], routed=False) == b""
 
 
 @given(st.binary(max_size=200))

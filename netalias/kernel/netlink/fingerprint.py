@@ -4,7 +4,7 @@ recognition.py knows the format, and recognises. Here the bytes of a reading are
 found what of them changes by itself: the counters of the devices, and of IFLA_AF_SPEC all that
 follows the IPv4 sysctls that aliases need, since the kernel draws a new ND reachable time every few
 minutes (neigh_rand_reach_time); the lifetimes of addresses without the mark of netalias, which
-count down.
+count down; and RTA_CACHEINFO of routes, which counts who uses them.
 
 Rules:
 - a fingerprint is made of the very bytes that are decoded, so it stands for the state that was
@@ -27,7 +27,15 @@ from netalias.kernel.netlink import (
     read_done,
 )
 from netalias.model import AF_INET, PROTOCOL
-from netalias.recognition import ADDRESSES, LINKS, LOCAL_ROUTES, PORT_ID, ROUTED
+from netalias.recognition import (
+    ADDRESSES,
+    LINKS,
+    LOCAL_ROUTES,
+    PORT_ID,
+    ROUTED,
+    ROUTES,
+    ROUTES6,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +63,8 @@ MARK = bytes([PROTOCOL])
 """The payload of IFA_PROTO of an address that netalias has made."""
 LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64})
 """Attributes of devices that change by themselves."""
+RTA_CACHEINFO = 12
+"""linux/rtnetlink.h."""
 SYSCTLS = 4 + 4 + 4 + codec.CONF_AT + codec.CONF.size
 """End of the sysctls that aliases need in IFLA_AF_SPEC, behind the headers of that, of AF_INET and
 of IFLA_INET_CONF: the kernel puts these first (rtnl_fill_link_af)."""
@@ -69,13 +79,12 @@ class Fingerprinted(Netlink):
         super().__init__()
         self._datagrams: list[bytes] = []
         self._heard: list[bytes] = []
-        self._routes = b""
+        self._routes: list[bytes] = []
         self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
         """Read the dumps without decoding them, for digest() and the next snapshot()."""
-        self._datagrams = self._heard = []
-        self._routes = b""
+        self._datagrams, self._heard, self._routes = [], [], []
         if not self._fixed:
             return
         found: list[bytes] = []
@@ -117,7 +126,7 @@ class Fingerprinted(Netlink):
         ahead = bool(self._ahead)
         if not ahead:
             self._datagrams = self._record = []
-            self._routes = b""
+            self._routes = []
         try:
             found = read()
             usual = self._sequence == LOCAL_ROUTES and whole and found is not None
@@ -130,8 +139,16 @@ class Fingerprinted(Netlink):
 
     def connected(self) -> list[Connected]:
         """The connected routes; they enter the digest too, since the caller relies on them."""
-        found = super().connected()
-        self._routes = repr(sorted(map(repr, found))).encode()
+        before, usual = self._sequence, False
+        self._sequence, self._record = LOCAL_ROUTES, []
+        try:
+            found = super().connected()
+            self._routes, usual = self._record, self._sequence == ROUTES6
+        finally:
+            self._record = None
+            self._sequence = max(before, self._sequence)
+            if not usual:
+                self._datagrams = []
         return found
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
@@ -143,8 +160,9 @@ class Fingerprinted(Netlink):
         """The fingerprint of *salt* and the last reading; empty when there is none."""
         if not self._datagrams or not self._fixed:
             return b""
-        runs = together(run for data in self._datagrams for run in _runs(data))
-        return recognition.fingerprint(salt, runs, self.cookie(), self._datagrams, self._routes)
+        datagrams, routed = self._datagrams + self._routes, bool(self._routes)
+        runs = together(run for data in datagrams for run in _runs(data))
+        return recognition.fingerprint(salt, runs, self.cookie(), datagrams, routed=routed)
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
         """Whether *before* is the digest() of *salt* and the last reading."""
@@ -152,7 +170,7 @@ class Fingerprinted(Netlink):
             return False
         if before.startswith(ROUTED):
             self.connected()
-        return recognition.matches(before, self.cookie(), self._datagrams, self._routes)
+        return recognition.matches(before, self.cookie(), self._datagrams + self._routes)
 
 
 def _whole(found: list[bytes]) -> bool:
@@ -190,10 +208,8 @@ def together(runs: Iterable[Run]) -> Iterator[Run]:
 
 def _runs(data: bytes) -> Iterator[Run]:
     """The runs of a datagram. Raises WireError."""
-    sequence = codec.HEADER.unpack_from(data)[3]
-    if sequence == LINKS:
-        return link_runs(data)
-    return address_runs(data) if sequence == ADDRESSES else iter([(len(data), 1, ())])
+    divide = DIVIDERS.get(codec.HEADER.unpack_from(data)[3])
+    return divide(data) if divide is not None else iter([(len(data), 1, ())])
 
 
 def address_runs(data: bytes) -> Iterator[Run]:
@@ -237,6 +253,19 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
         elif kind == codec.IFA_PROTO and data[low:high] == MARK:
             return 0
     return found
+
+
+def route_runs(data: bytes) -> Iterator[Run]:
+    """The runs of routes: left out is who uses them, and when. Raises WireError."""
+    for kind, _, _, start, end in messages(data):
+        begin = start - codec.HEADER.size
+        holes: Holes = ()
+        if kind == codec.RTM_NEWROUTE:
+            found = codec.spans(data, start + codec.RTMSG.size, end)
+            holes = tuple(
+                (low - begin, high - begin) for kind, low, high in found if kind == RTA_CACHEINFO
+            )
+        yield 1, (end - begin + 3) & ~3, holes
 
 
 def link_runs(data: bytes) -> Iterator[Run]:
@@ -331,3 +360,7 @@ class _Shape:
             self._heads = Struct(f"{form}{((length + 3) & ~3) - low}x")
         _, rows = next(groupby(self._heads.iter_unpack(messages)))
         return len([*rows])
+
+
+DIVIDERS = {LINKS: link_runs, ADDRESSES: address_runs, ROUTES: route_runs, ROUTES6: route_runs}
+"""Sequence number of a dump: the function that divides it into runs; others are kept whole."""
