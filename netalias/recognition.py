@@ -58,18 +58,26 @@ OPTIONS = NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK = 11, 10, 12
 SO_NETNS_COOKIE = 71
 _DUMP = 0x301
 _SKIP_STATS = pack("=HHI", 8, 29, 8)
+
+
+def _routes(sequence: int, *, family: int = 0, table: int = 0, protocol: int, kind: int) -> bytes:
+    """RTM_GETROUTE for all routes like this."""
+    header = pack("=IHHII", 28, 26, _DUMP, sequence, 0)
+    return header + pack("=BBBBBBBBI", family, 0, 0, 0, table, protocol, 0, kind, 0)
+
+
 REQUESTS = (
     pack("=IHHII", 40, 18, _DUMP, LINKS, 0) + bytes(16) + _SKIP_STATS,
     pack("=IHHII", 24, 22, _DUMP, ADDRESSES, 0) + bytes(8),
-    pack("=IHHIIBBBBBBBBI", 28, 26, _DUMP, LOCAL_ROUTES, 0, 0, 0, 0, 0, 255, 97, 0, 2, 0),
+    _routes(LOCAL_ROUTES, table=255, protocol=97, kind=2),
 )
 """RTM_GETLINK without the long statistics, RTM_GETADDR, and RTM_GETROUTE for the local routes with
 our mark."""
 ROUTE_REQUESTS = (
-    pack("=IHHIIBBBBBBBBI", 28, 26, _DUMP, ROUTES, 0, 2, 0, 0, 0, 0, 2, 0, 1, 0),
-    pack("=IHHIIBBBBBBBBI", 28, 26, _DUMP, ROUTES6, 0, 10, 0, 0, 0, 0, 2, 0, 1, 0),
+    _routes(ROUTES, family=2, protocol=2, kind=1),
+    _routes(ROUTES6, family=10, protocol=2, kind=1),
 )
-"""RTM_GETROUTE for the connected routes of both families."""
+"""RTM_GETROUTE for the connected routes, those of the protocol "kernel", of both families."""
 
 
 def fingerprint(
