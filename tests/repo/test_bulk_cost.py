@@ -144,7 +144,7 @@ def test_addresses_that_are_as_declared_take_no_calls_of_their_own() -> None:
 
 def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
     """Both dumps enter it by columns."""
-    assert each(lambda data: [*fingerprint.link_runs(data)], macvlans) < DEVICE
+    assert each(lambda data: [*fingerprint.link_runs(data, {})], macvlans) < DEVICE
     assert each(lambda data: [*fingerprint.address_runs(data)], labels) < MESSAGE
     assert (
         each(lambda data: [*fingerprint.address_runs(data)], partial(labels, apart=True)) < MESSAGE
@@ -172,7 +172,7 @@ def test_a_recognition_takes_no_calls_for_each_device_or_address() -> None:
     def dumped(count: int) -> tuple[list[Run], list[bytes]]:
         data = macvlans(count)
         datagrams = [data[at : at + size] for at in range(0, len(data), size)]
-        return [*fingerprint.together(fingerprint.link_runs(data))], datagrams
+        return [*fingerprint.together(fingerprint.link_runs(data, {}))], datagrams
 
     assert each(recognise, dumped) < RECOGNISED
 

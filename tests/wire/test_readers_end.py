@@ -81,7 +81,7 @@ def lasting(data: bytes, start: int, end: int) -> Any:
     body = data[start:end]
     fingerprint._lifetimes(body, 8, len(body))
     links = codec.HEADER.pack(16 + len(body), codec.RTM_NEWLINK, 0, 1, 0) + body
-    return list(fingerprint.link_runs(links + bytes(-len(links) % 4)))
+    return list(fingerprint.link_runs(links + bytes(-len(links) % 4), {}))
 
 
 READERS: dict[str, Callable[[bytes, int, int], Any]] = {
@@ -192,7 +192,7 @@ def test_the_readers_of_a_digest_fail(length: int) -> None:
         fingerprint._lifetimes(address, 8, len(address))
     link = codec.message(codec.RTM_NEWLINK, 0, 1, codec.ifinfo(7) + bad)
     with pytest.raises(WireError):
-        list(fingerprint.link_runs(link))
+        list(fingerprint.link_runs(link, {}))
 
 
 def test_a_mark_without_a_value() -> None:

@@ -146,7 +146,7 @@ def link(chance: Random, index: int) -> bytes:
 
 def lasting(data: bytes) -> bytes:
     """What enters the digest of a dump of devices."""
-    return b"".join(recognition.lasting(fingerprint.link_runs(data), [data]))
+    return b"".join(recognition.lasting(fingerprint.link_runs(data, {}), [data]))
 
 
 def test_the_lasting_parts_of_devices_are_those_of_each_message(

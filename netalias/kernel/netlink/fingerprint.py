@@ -161,7 +161,8 @@ class Fingerprinted(Netlink):
         if not self._datagrams or not self._fixed:
             return b""
         datagrams, routed = self._datagrams + self._routes, bool(self._routes)
-        runs = together(run for data in datagrams for run in _runs(data))
+        shapes: dict[int, _Shape] = {}
+        runs = together(run for data in datagrams for run in _runs(data, shapes))
         return recognition.fingerprint(salt, runs, self.cookie(), datagrams, routed=routed)
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
@@ -206,9 +207,13 @@ def together(runs: Iterable[Run]) -> Iterator[Run]:
         yield number, size, inside
 
 
-def _runs(data: bytes) -> Iterator[Run]:
-    """The runs of a datagram. Raises WireError."""
-    divide = DIVIDERS.get(codec.HEADER.unpack_from(data)[3])
+def _runs(data: bytes, shapes: dict[int, _Shape]) -> Iterator[Run]:
+    """The runs of a datagram; *shapes* are those of the datagrams before it, so that nothing
+    depends on where the kernel ends one. Raises WireError."""
+    sequence = codec.HEADER.unpack_from(data)[3]
+    if sequence == LINKS:
+        return link_runs(data, shapes)
+    divide = DIVIDERS.get(sequence)
     return divide(data) if divide is not None else iter([(len(data), 1, ())])
 
 
@@ -268,11 +273,10 @@ def route_runs(data: bytes) -> Iterator[Run]:
         yield 1, (end - begin + 3) & ~3, holes
 
 
-def link_runs(data: bytes) -> Iterator[Run]:
-    """The runs of devices: left out is what changes without the configuration. Raises WireError."""
+def link_runs(data: bytes, shapes: dict[int, _Shape]) -> Iterator[Run]:
+    """The runs of devices: left out is what changes without the configuration. *shapes* go by the
+    length of the message, which thousands of devices share. Raises WireError."""
     at = 0
-    # By length of the message, which thousands of devices share.
-    shapes: dict[int, _Shape] = {}
     while at < len(data):
         length = codec.length_at(data, at)
         size = (length + 3) & ~3
@@ -362,5 +366,6 @@ class _Shape:
         return len([*rows])
 
 
-DIVIDERS = {LINKS: link_runs, ADDRESSES: address_runs, ROUTES: route_runs, ROUTES6: route_runs}
-"""Sequence number of a dump: the function that divides it into runs; others are kept whole."""
+DIVIDERS = {ADDRESSES: address_runs, ROUTES: route_runs, ROUTES6: route_runs}
+"""Sequence number of a dump, beside that of devices: the function that divides it into runs. What
+has none is kept whole."""
