@@ -42,7 +42,7 @@ from netalias.system.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from netalias.cluster.outbox import Asked
     from netalias.cluster.store import Engine
@@ -352,10 +352,10 @@ def _boottime() -> float:
     return clock_gettime(CLOCK_BOOTTIME)
 
 
-def main(fileno: int, folder: str) -> int:
-    """Serve the watcher at the other end of a socket until that is closed; the exit status.
-
-    *folder* is its runtime directory."""
+def main(arguments: Sequence[str]) -> int:
+    """Serve the watcher at the other end of a socket until that is closed; the exit status. The
+    arguments are the descriptor of the socket, and the runtime directory of the watcher."""
+    fileno, folder = arguments
     # A ^C, and what a service manager sends to all processes, is for the watcher, who decides what
     # becomes of this: the host leaves the cluster when the watcher has ended.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -364,7 +364,7 @@ def main(fileno: int, folder: str) -> int:
     try:
         tokens = Tokens(folder)
         carrier = Carrier(
-            inherited(fileno),
+            inherited(int(fileno)),
             _connect,
             tokens,
             journal,

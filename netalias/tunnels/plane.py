@@ -1,18 +1,18 @@
 """The data plane: the process of one tunnel, which relays between descriptors that it inherits.
 
-    netalias.tunnels.plane TUN CARRIAGE COUNTERS carriage WORD[:ARGUMENT] [WORD VALUE]...
+    netalias.tunnels.plane TUN CARRIAGE COUNTERS ALIVE carriage WORD[:ARGUMENT] [WORD VALUE]...
 
-The first three are descriptors, the rest words of the line. ``spawn()`` starts it; whoever does
+The first four are descriptors, the rest words of the line. ``spawn()`` starts it; whoever does
 that keeps descriptors of its own, so that neither device nor port is lost with the process.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
 from netalias import errors
+from netalias.system import interpreter
 from netalias.system.loop import Reader
 from netalias.system.signals import Signals
 from netalias.tunnels import keys, tun
@@ -22,12 +22,6 @@ from netalias.tunnels.duties import Duties, network
 from netalias.tunnels.relay import Relay
 
 NAME = "netalias.tunnels.plane"
-START = f"""\
-import sys
-sys.path[:] = sys.argv[1].split({os.pathsep!r})
-from {NAME} import main
-sys.exit(main(sys.argv[3:]))"""
-"""The first lines of the interpreter of a data plane."""
 WIREGUARD = "wireguard"
 """The carriage that is the kernel's (handed.py)."""
 LARGEST = 65535
@@ -52,20 +46,12 @@ def spawn(
     carriage: Descriptor,
     count: Counters,
     words: Sequence[str],
-    alive: int = -1,
+    alive: int = interpreter.NONE,
 ) -> int:
     """Start a data plane; its process id. *alive* is the reading end of a pipe: the data plane ends
     when nobody has the other end any more. Raises OSError."""
-    held = [one.fileno() for one in (device, carriage, count)] + [alive] * (alive >= 0)
-    # Numbers above all of them, so that none is taken before it is copied.
-    given = range(max(held) + 1, max(held) + 1 + len(held))
-    actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(held, given, strict=True)]
-    words = [*words, *(["alive", str(given[3])] if alive >= 0 else [])]
-    # Isolated, and with the folders of this process: "-m" would look into the current one first.
-    folders = os.pathsep.join(filter(None, sys.path))
-    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    command = [sys.executable, *flags, "-c", START, folders, NAME, *map(str, given[:3]), *words]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+    held = [one.fileno() for one in (device, carriage, count)]
+    return interpreter.start(NAME, [*held, alive], words)
 
 
 def relay(
@@ -141,10 +127,9 @@ def run(made: Relay | Handed, alive: int = -1) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """The process of the data plane; its exit status."""
-    device, carriage, count = map(int, arguments[:3])
-    words = dict(zip(arguments[3::2], arguments[4::2], strict=True))
+    device, carriage, count, alive = map(int, arguments[:4])
+    words = dict(zip(arguments[4::2], arguments[5::2], strict=True))
     try:
-        alive = int(words.pop("alive", "-1"))
         text = words.pop("carriage")
         made = relay(
             None if _is_handed(text) else tun.adopt(device),

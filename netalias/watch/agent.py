@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from select import POLLOUT, poll
 
 from netalias import errors
@@ -18,6 +17,7 @@ from netalias.cluster.orders import Stands, parse, parts
 from netalias.desired.cluster import cluster
 from netalias.runtime import tasks as carried
 from netalias.runtime.loans import now as boottime
+from netalias.system import interpreter
 from netalias.system.backoff import RepairBackoff
 from netalias.system.lines import Link, pair
 from netalias.system.process import tell
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from netalias.watch.controller import Controller
 
 NAME = "netalias.cluster.process"
-START = f"""\\
-import sys
-sys.path[:] = sys.argv[1].split({os.pathsep!r})
-from {NAME} import main
-sys.exit(main(int(sys.argv[3]), sys.argv[4]))"""
-"""The first lines of the interpreter of an agent."""
 ALIVE = 1.0
 """Seconds between two signs of life, without which the agent would leave the cluster."""
 
@@ -50,12 +44,7 @@ ALIVE = 1.0
 def spawn(link: int, folder: str) -> int:
     """Start an agent, which has the descriptor *link* to the watcher, and its runtime directory;
     its pid. Raises OSError."""
-    given = link + 1
-    folders = os.pathsep.join(filter(None, sys.path))
-    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    command = [sys.executable, *flags, "-c", START, folders, NAME, str(given), folder]
-    actions = [(os.POSIX_SPAWN_DUP2, link, given)]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+    return interpreter.start(NAME, [link], [folder])
 
 
 LEAVING = 5.0
