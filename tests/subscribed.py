@@ -13,11 +13,14 @@ HELD: set[object] = set()
 
 
 class Known:
-    """Devices by index, and addresses by index and what identifies them, as the lines tell them."""
+    """Devices by index, their media, and addresses and routes by index and what identifies them, as
+    the lines tell them."""
 
     def __init__(self) -> None:
         self.devices: dict[int, dict[str, Any]] = {}
         self.addresses: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.media: dict[int, dict[str, Any]] = {}
+        self.routes: set[tuple[Any, ...]] = set()
         self.lost = self.resets = 0
         self.synced = False
 
@@ -26,15 +29,15 @@ class Known:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def shown(self) -> tuple[object, object]:
+    def shown(self) -> tuple[object, ...]:
         """What there is."""
-        return self.devices, self.addresses
+        return self.devices, self.addresses, self.media, self.routes
 
     def take(self, line: dict[str, Any]) -> None:
         """Take in one line."""
         what = line["event"]
         if what == "reset":
-            self.devices, self.addresses = {}, {}
+            self.devices, self.addresses, self.media, self.routes = {}, {}, {}, set()
             self.lost += line["lost"]
             self.resets += 1
             self.synced = False
@@ -42,6 +45,10 @@ class Known:
             self.synced = True
         elif what == "address":
             self._address(line)
+        elif what == "media":
+            self._media(line)
+        elif what == "route":
+            self._route(line)
         elif what != "netns":
             self._device(what, line)
 
@@ -56,6 +63,7 @@ class Known:
         device = self.devices[index]
         if what == "departure":
             del self.devices[index]
+            self.media.pop(index, None)
         elif what in ("flag", "carrier"):
             flag = "LOWER_UP" if what == "carrier" else line["field"]
             (device["flags"].add if line["new"] else device["flags"].discard)(flag)
@@ -64,6 +72,24 @@ class Known:
             device["altnames"] |= {line["new"]} - {None}
         else:
             device[{"name": "ifname", "mac": "address"}.get(what, what)] = line["new"]
+
+    def _media(self, line: dict[str, Any]) -> None:
+        known = self.media.setdefault(line["ifindex"], {})
+        if line["change"] == "changed":
+            known[line["field"]] = line["new"]
+        else:
+            known |= {
+                one: line[one] for one in ("speed", "duplex", "port", "autoneg") if one in line
+            }
+
+    def _route(self, line: dict[str, Any]) -> None:
+        words = ("ifindex", "family", "type", "dst", "table", "metric", "protocol")
+        key = tuple(line.get(word) for word in (*words, "gateway", "prefsrc"))
+        if line["change"] == "added":
+            assert key not in self.routes
+            self.routes.add(key)
+        else:
+            self.routes.remove(key)
 
     def _address(self, line: dict[str, Any]) -> None:
         key = line["ifindex"], line["family"], line["local"]
@@ -94,7 +120,7 @@ class Subscriber:
         self.socket.sendall(f"subscribe {words}\n".encode())
         self.socket.setblocking(False)
         self.known = Known()
-        self._whole = words.split()[:1] in ([], ["all"])
+        self._whole = words.split()[:1] in ([], ["all"], ["all,route"])
         self.lines: list[dict[str, Any]] = []
         self.ended = False
         self._rest = b""

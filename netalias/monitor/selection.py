@@ -1,13 +1,22 @@
 """Selection of events by names of main devices and aliases, which may come and go. Pure.
 
-A name without a device is awaited. A device that gets a wanted name arrives by that, with its
-addresses; one that loses its last wanted name departs.
+A name without a device is awaited. A device that gets a wanted name arrives by that, with all that
+belongs to it; one that loses its last wanted name departs.
 """
 
 from __future__ import annotations
 
 from netalias.model import GROUP
-from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, LINK, Event
+from netalias.model.events import (
+    ADDRESS,
+    ARRIVAL,
+    DEPARTURE,
+    LINK,
+    MEDIA,
+    NETNS,
+    ROUTE,
+    Event,
+)
 from netalias.model.names import ALTNAME_MAX, AliasName, check_device, parse
 from netalias.observed import alias_of
 from netalias.observed.labels import label_of
@@ -23,6 +32,27 @@ NAMING = ("name", "altname")
 """Events that can make a device a wanted one."""
 TURNING = (ARRIVAL, DEPARTURE, *NAMING)
 """Events by which a device may be a wanted one from now on, or no more."""
+PARTS = (ADDRESS, MEDIA, NETNS, ROUTE)
+"""Sorts of objects that come after their device."""
+
+
+def checked(name: str) -> str:
+    """The name of a main device or an alias as events have it. Raises BadName."""
+    if ":" in name:
+        return str(parse(name)[0])
+    check_device(name, limit=ALTNAME_MAX)
+    return name
+
+
+def present(state: State, index: int) -> Iterator[Event]:
+    """The events by which a device of *state* comes, with all that belongs to it; without a device,
+    by which the objects come that have none."""
+    device = state.device(index)
+    if device is not None:
+        yield Event(ARRIVAL, (LINK, index), "", None, device, device=device)
+    for sort in PARTS:
+        for key, value in state.of(index, sort):
+            yield Event(sort, key, "", None, value, device=device, subject=value)
 
 
 def label_in(event: Event) -> str:
@@ -53,16 +83,9 @@ class Selection:
     """
 
     def __init__(self, names: Iterable[str] = (), group: int = GROUP) -> None:
-        self._wanted = {self._checked(name) for name in names}
+        self._wanted = {*map(checked, names)}
         self._group = group
         self._indexes: set[int] = set()
-
-    @staticmethod
-    def _checked(name: str) -> str:
-        if ":" in name:
-            return str(parse(name)[0])
-        check_device(name, limit=ALTNAME_MAX)
-        return name
 
     def named(self, device: Device) -> bool:
         """Whether one of the names is this very device's."""
@@ -115,15 +138,13 @@ class Selection:
 
         *after*: the device is a wanted one now.
         """
-        index, key = device.index, (LINK, device.index)
+        index = device.index
         if after and index not in self._indexes:
             self._indexes.add(index)
-            yield Event(ARRIVAL, key, "", None, device, device=device)
-            for part, entry in state.of(index, ADDRESS):
-                yield Event(ADDRESS, part, "", None, entry, device=device, subject=entry)
+            yield from present(state, index)
         elif not after and index in self._indexes:
             self._indexes.discard(index)
-            yield Event(DEPARTURE, key, "", device, None, device=device)
+            yield Event(DEPARTURE, (LINK, index), "", device, None, device=device)
 
     def _is_wanted(self, device: Device, state: State, names: frozenset[str] | None = None) -> bool:
         if names is None:

@@ -45,6 +45,8 @@ UCRED = 12
 UMASK = 0o177
 """While a rendezvous is made: only this user may send to it, since connect(2) takes the right to
 write."""
+SO_SNDBUFFORCE = 32
+"""Of asm-generic/socket.h."""
 FD = 4
 """Bytes of an int in SCM_RIGHTS."""
 
@@ -102,6 +104,15 @@ def pair(kind: int = SOCK_STREAM) -> tuple[socket, socket]:
 def packets() -> tuple[socket, socket]:
     """The same, and each message stays one (SOCK_SEQPACKET). Raises OSError."""
     return pair(SOCK_SEQPACKET)
+
+
+def enlarge(channel: socket, size: int) -> None:
+    """Let *size* bytes of messages wait for the other end; without CAP_NET_ADMIN as many as usual.
+    The kernel counts some 800 for each besides its content."""
+    try:
+        channel.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, size)
+    except PermissionError:
+        pass
 
 
 def adopted(descriptor: int) -> socket:

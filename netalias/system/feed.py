@@ -44,10 +44,8 @@ REUSE = HELD // 4
 """A state that is so many lines old is not given to anybody else."""
 CHUNK = 1 << 15
 """Bytes that are sent at once, and a line more."""
-BUDGET = 0.005
-"""Seconds of work in one turn of the loop; other things are done in between."""
-REST = 1
-"""The pause after a turn, in multiples of its time."""
+BUDGET = 0.02
+"""Seconds of work in one turn of the loop: what is to be told is taken in between."""
 ROOTS = 512
 """Readers of root."""
 OTHERS = EACH // 4
@@ -67,7 +65,7 @@ class Item:
 
 
 class Reader:
-    """A connection of the user *uid* that gets the lines of *kinds*, None for all.
+    """A connection of the user *uid* that gets the lines of *kinds*.
 
     ``place`` is the number of the next line in the log; ``state`` is what it gets before, from
     ``cursor`` on. ``behind``: it is to begin with a state, ``begun``: it has begun with one before,
@@ -84,7 +82,7 @@ class Reader:
     """For slots.crowding(): it waits for nothing."""
 
     def __init__(
-        self, connection: socket, uid: int, feed: Feed, kinds: frozenset[str] | None, now: float
+        self, connection: socket, uid: int, feed: Feed, kinds: frozenset[str], now: float
     ) -> None:
         self.connection = connection
         self.uid = uid
@@ -108,8 +106,7 @@ class Reader:
 
     def wanted(self, items: Sequence[Item]) -> int:
         """The number of those that it wants."""
-        kinds = self.kinds
-        return len(items) if kinds is None else sum(item.kind in kinds for item in items)
+        return sum(item.kind in self.kinds for item in items)
 
     def miss(self) -> None:
         """Give up what it has not read yet: it begins with a state again."""
@@ -172,26 +169,20 @@ class Feed:
 class Feeds:
     """All feeds and their readers; a Pollable (system/loop.py).
 
-    *texts* makes the lines. *accounts* are those of the server that has accepted the connections:
-    the time that is spent for a user is charged there, but for root, whose readers are the programs
-    of the host. *spent* counts seconds of work.
+    *texts* makes the lines. *spent* counts seconds of work.
     """
 
-    def __init__(
-        self,
-        texts: Texts,
-        accounts: Accounts,
-        spent: Callable[[], float] = process_time,
-    ) -> None:
+    def __init__(self, texts: Texts, spent: Callable[[], float] = process_time) -> None:
         self._texts = texts
-        self._accounts = accounts
+        self.accounts = Accounts()
+        """The time that is spent for each user but root, whose readers are the programs of the
+        host."""
         self._spent = spent
         self._readers: dict[int, Reader] = {}
         self._blocked: set[int] = set()
         self._turns: list[Reader] = []
-        self._rested = float("-inf")
         self._held = 0
-        self._chunks: dict[tuple[int, int, frozenset[str] | None], Chunk] = {}
+        self._chunks: dict[tuple[int, int, frozenset[str]], Chunk] = {}
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -201,7 +192,7 @@ class Feeds:
         connection: socket,
         uid: int,
         feed: Feed,
-        kinds: frozenset[str] | None,
+        kinds: frozenset[str],
         now: float,
     ) -> None:
         """Make a connection of the user *uid* a reader. Raises StateError where that user has too
@@ -242,7 +233,7 @@ class Feeds:
         return {
             fileno: POLLOUT if fileno in self._blocked else 0
             for fileno, reader in self._readers.items()
-            if fileno not in self._blocked or self._accounts.open(reader.uid, now)
+            if fileno not in self._blocked or self.accounts.open(reader.uid, now)
         }
 
     def ready(self, fileno: int, events: int, now: float) -> None:
@@ -256,13 +247,13 @@ class Feeds:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick(); None while all have everything, or take no more."""
-        times = [self._until(reader) for reader in self._busy()]
+        times = [self._until(reader, now) for reader in self._busy()]
         return max(0.0, min(times) - now) if times else None
 
     def tick(self, now: float) -> None:
         """Send, for BUDGET seconds at most; whoever comes too late is the first next time."""
         begin = self._spent()
-        waiting = {id(reader) for reader in self._busy() if self._until(reader) <= now}
+        waiting = {id(reader) for reader in self._busy() if self._until(reader, now) <= now}
         turns = [reader for reader in self._turns if id(reader) in waiting]
         known = {id(reader) for reader in turns}
         turns += [one for one in self._busy() if id(one) in waiting - known]
@@ -274,9 +265,8 @@ class Feeds:
                 self._turns.append(reader)
             end = self._spent()
             if reader.uid != ROOT:
-                self._accounts.charge(reader.uid, end - last, now)
+                self.accounts.charge(reader.uid, end - last, now)
             last = end
-        self._rested = now + (1 + REST) * (last - begin)
         self._chunks.clear()
         for feed in self._feeds():
             feed.trim()
@@ -290,11 +280,9 @@ class Feeds:
             if fileno not in self._blocked and not reader.current
         ]
 
-    def _until(self, reader: Reader) -> float:
+    def _until(self, reader: Reader, now: float) -> float:
         """The time from which on something is sent to a reader."""
-        if reader.uid == ROOT:
-            return self._rested
-        return max(self._rested, self._accounts.until(reader.uid))
+        return now if reader.uid == ROOT else self.accounts.until(reader.uid)
 
     def _feeds(self) -> set[Feed]:
         return {reader.feed for reader in self._readers.values()}
@@ -334,7 +322,7 @@ class Feeds:
         return data + self._texts.end()
 
     def _joined(
-        self, items: Sequence[Item], index: int, kinds: frozenset[str] | None
+        self, items: Sequence[Item], index: int, kinds: frozenset[str]
     ) -> tuple[bytes, int]:
         """The lines from *index* on, as many as one chunk holds, and the index of the next one.
         Readers at the same place share it."""
@@ -345,7 +333,7 @@ class Feeds:
             while index < len(items) and size < CHUNK:
                 item = items[index]
                 index += 1
-                if kinds is None or item.kind in kinds:
+                if item.kind in kinds:
                     if not item.data:
                         item.data, item.what = self._texts.line(item), None
                     lines.append(item.data)

@@ -260,7 +260,7 @@ class Server:
             connection.setblocking(False)
             self._clients[connection.fileno()] = Client(connection, uid, now)
         else:
-            _refuse(connection)
+            refuse(connection, BUSY)
         return uid
 
     def _make_room(self, uid: int, now: float) -> None:
@@ -447,11 +447,11 @@ def _served(path: str) -> bool:
     return True
 
 
-def _refuse(connection: socket) -> None:
+def refuse(connection: socket, text: str) -> None:
     """Close a connection with a line that says why."""
     connection.setblocking(False)
     try:
-        connection.send(_failure(BUSY), MSG_NOSIGNAL)
+        connection.send(_failure(text), MSG_NOSIGNAL)
         connection.recv(1 << 16)  # unread, its word would give it ECONNRESET
     except OSError:
         pass  # it has gone already, or said nothing yet

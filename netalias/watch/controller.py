@@ -69,7 +69,6 @@ class Controller:
         self.linked: set[int] = set()
         self.readdressed: set[int] = set()
         self.hear: Callable[[Event], object] = lambda event: None
-        self._missed: Callable[[], object] = lambda: None
         self._monitor = monitor
         self._clock = clock
         self._checkpoint = checkpoint
@@ -122,18 +121,6 @@ class Controller:
         """The wish of the line that declares an alias, by any name of it."""
         return self.wished.of(alias)
 
-    def listen(self, hear: Callable[[Event], object], missed: Callable[[], object]) -> None:
-        """Have *hear* called with every event from now on as well, and *missed* where some of them
-        may have been left out: the state has them all the same."""
-        first = self.hear
-        self._missed = missed
-
-        def both(event: Event) -> None:
-            first(event)
-            hear(event)
-
-        self.hear = both
-
     def load(self, declared: Declarations, digest: str = "") -> None:
         """Replace the declarations, a configuration with this digest.
 
@@ -173,9 +160,6 @@ class Controller:
                     self._note(event.device)
                 self.wake = 0.0
                 count += 1
-        except Exception:
-            self._missed()
-            raise
         finally:
             if monitor.lost:
                 self.wake = 0.0

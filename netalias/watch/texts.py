@@ -70,7 +70,7 @@ class TextService:
         self._texts: Texts | None = None
         self._server: Server | None = None
         self._socket = ""
-        self._subscribers = Subscribers(controller, lambda: self._serving.accounts)
+        self._subscribers = Subscribers(controller.engine, journal, clock)
         try:
             texts = Texts(place, namespace)
             texts.claim(adopted=adopted[0])

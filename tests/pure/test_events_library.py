@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_watch_bus import Bussed, bus  # noqa: F401
+from test_monitor_bus import Bussed, bus  # noqa: F401
 
 import netalias
 from netalias import errors
@@ -96,7 +96,7 @@ def test_another_watcher_begins_anew(bus: Bussed, tmp_path: Path) -> None:  # no
     [
         ("nosuch,mtu", "", errors.StateError, "nosuch: none of all"),
         ("adress", "", errors.StateError, "adress: none of all"),
-        ("route", "", errors.StateError, "route: none of all"),
+        ("rout", "", errors.StateError, "rout: none of all"),
         ("all", "a/b", errors.StateError, "a/b"),
         ("address eth0", "", errors.UsageError, "one word"),
         ("all", "eth0\njson", errors.UsageError, "one word"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from select import select
 
 import pytest
 from command import Command
 from storm import Storm
 from subscribed import Known, Subscriber
-from support import Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
+from tapping import set_media, tap
 from watcher import Watch, watching
 
 from netalias.kernel.netlink.monitor import Monitor
@@ -31,10 +34,10 @@ def watch(cli: Command, tmp_path: Path) -> Iterator[Watch]:
         yield running
 
 
-def dumped(namespace: Namespace) -> Known:
+def dumped(namespace: Namespace, *, routes: bool = False) -> Known:
     """What the kernel has, as a reader of lines would know it."""
     with namespace:
-        monitor = Monitor(media=False)
+        monitor = Monitor(routes=routes)
     known = Known()
     lines = Lines(monitor.state, GROUP)
     for event in monitor.start():
@@ -72,6 +75,77 @@ def test_lines_come_as_they_happen(cli: Command, watch: Watch) -> None:
     flags.close()
 
 
+def agree(namespace: Namespace, *readers: Subscriber, routes: bool = False) -> None:
+    """Readers come to know what the kernel has."""
+    until(lambda: are_right([*readers], dumped(namespace, routes=routes)))
+
+
+def test_media(cli: Command, watch: Watch) -> None:
+    """A speed is told when it changes, beside those that were there; a device that comes later has
+    its own."""
+    one, media = subscribed(watch), subscribed(watch, "media tap8")
+    agree(cli.namespace, one)
+    with tap(cli.namespace, "tap8"):
+        agree(cli.namespace, one)
+        set_media(cli.namespace, "tap8", 100)
+        agree(cli.namespace, one)
+        index = one.lines[-1]["ifindex"]
+        assert one.known.media[index]["speed"] == 100
+        set_media(cli.namespace, "tap8", 1000)
+        agree(cli.namespace, one)
+        assert one.known.media[index]["speed"] == 1000
+        late = subscribed(watch)
+        agree(cli.namespace, late)
+        assert late.known.resets == 1
+    agree(cli.namespace, one, late)
+    assert index not in one.known.media
+    until(lambda: media.read() is not None and media.lines[-1].get("new") == 1000)
+    assert {line["event"] for line in media.lines} == {"reset", "synced", "media"}
+    for each in (one, media, late):
+        each.close()
+
+
+ROUTES = (
+    "route add 10.1.0.0/16 via 10.0.0.200",
+    "route add 10.1.0.0/16 via 10.0.0.201 metric 50",
+    "route replace 10.1.0.0/16 via 10.0.0.202",
+    "route add blackhole 10.3.0.0/16",
+    "route add 10.4.0.0/16 nexthop via 10.0.0.200 nexthop via 10.0.0.201",
+    "route add 10.5.0.0/16 via 10.0.0.200 src 10.0.0.6 table 77",
+    "-6 route add fd01::/64 via fd00::2",
+    "-6 route replace fd01::/64 via fd00::3",
+    "-6 route add fd02::/64 dev eth9 metric 9",
+    "-6 route del fd01::/64",
+    "route del 10.1.0.0/16 metric 50",
+    "link set eth9 down",
+    "link set eth9 up",
+    "addr flush dev eth9",
+    "link del eth9",
+)
+"""Changes after each of which all readers know the routes of the kernel."""
+
+
+def test_routes(cli: Command, watch: Watch) -> None:
+    """They are told to those who name them, and what the kernel does not announce is told too."""
+    cli.namespace.ip("addr add 10.0.0.1/24 dev eth9")
+    cli.namespace.ip("-6 addr add fd00::1/64 dev eth9 nodad")
+    one, only, plain = (subscribed(watch, words) for words in ("all,route", "route", ""))
+    agree(cli.namespace, one, routes=True)
+    for words in ROUTES:
+        cli.namespace.ip(words)
+        late = subscribed(watch, "all,route")
+        agree(cli.namespace, one, late, routes=True)
+        late.close()
+    agree(cli.namespace, plain)
+    assert one.known.resets == 1
+    told = [line for line in one.lines if line["event"] == "route"]
+    until(lambda: only.read() is not None and len(only.lines) == len(told) + 2)
+    assert [line for line in only.lines if line["event"] == "route"] == told
+    assert not [line for line in plain.lines if line["event"] == "route"]
+    for each in (one, only, plain):
+        each.close()
+
+
 @pytest.mark.alone  # a flood keeps the kernel's one lock for devices and addresses busy
 def test_a_storm(cli: Command, watch: Watch) -> None:
     """D-5: whoever reads, whenever it comes, knows in the end what the kernel has."""
@@ -90,6 +164,45 @@ def test_a_storm(cli: Command, watch: Watch) -> None:
     until(lambda: are_right(readers, dumped(cli.namespace)))
     for one in readers:
         one.close()
+
+
+def process_of(watch: Watch) -> int:
+    """The pid of the process that serves the readers of a watcher, its only child."""
+    pid = watch.process.pid
+    (found,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(found)
+
+
+def test_a_process_that_is_killed(cli: Command, watch: Watch) -> None:
+    """Its readers are hung up on, the watcher goes on, and the next reader has another one."""
+    one = subscribed(watch)
+    agree(cli.namespace, one)
+    os.kill(process_of(watch), signal.SIGKILL)
+    until(lambda: one.read() is not None and one.ended)
+    watch.says("the process that serves subscriptions has ended")
+    two = subscribed(watch)
+    agree(cli.namespace, two)
+    cli.namespace.ip("addr del 10.0.0.5/32 dev eth9")
+    until(lambda: len(cli.names()) == 5)
+    agree(cli.namespace, two)
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_ends_with_the_watcher(cli: Command, watch: Watch, number: int) -> None:
+    """However that ends; what a service manager sends to all of them ends the watcher first."""
+    one = subscribed(watch)
+    agree(cli.namespace, one)
+    served = os.pidfd_open(process_of(watch))
+    signal.pidfd_send_signal(served, signal.SIGTERM)
+    cli.namespace.ip("link set eth9 arp off")
+    agree(cli.namespace, one)
+    watch.end(number)
+    until(lambda: one.read() is not None and one.ended)
+    assert select([served], [], [], PATIENCE * SLOW)[0]
+    os.close(served)
+    one.close()
 
 
 def test_whoever_connects_again_begins_anew(cli: Command, tmp_path: Path, watch: Watch) -> None:

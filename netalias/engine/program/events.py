@@ -29,12 +29,13 @@ async def events(
 ) -> AsyncIterator[dict[str, object]]:
     """Events of devices and addresses, as objects of ``netalias -j monitor``, without end.
 
-    *kinds* are words of ``event`` with commas between them; *device* is the name of a main device
-    or an alias. First comes {"event": "reset"}, then the present objects, with "initial" true, then
-    {"event": "synced"}, then every change; reset comes again where lines were lost, or another
-    watcher has begun. *path* is the socket of a watcher, *wait* the seconds that none may be there,
-    at the beginning too. Raises UsageError for a word with a space in it, StateError if the watcher
-    refuses the words, or none comes.
+    *kinds* are words of ``event`` with commas between them, "all" for all but "route", which is for
+    root ("all,route"); *device* is the name of a main device or an alias. First comes {"event":
+    "reset"}, then the present objects, with "initial" true, then {"event": "synced"}, then every
+    change; reset comes again where lines were lost, or another watcher has begun. *path* is the
+    socket of a watcher, *wait* the seconds that none may be there, at the beginning too. Raises
+    UsageError for a word with a space in it, StateError if the watcher refuses the words, or none
+    comes.
     """
     for word in (kinds, device):
         if word and [word] != word.split():

@@ -1,32 +1,13 @@
-"""The bus: events of devices and addresses for all who subscribe, as ``netalias -j monitor`` has
-them.
-
-``subscribe [KINDS] [DEV]``: KINDS are some of KINDS with commas between them, or ``all``; DEV is
-the name of a main device or an alias. A single word that is no KINDS is a DEV, unless a comma
-follows it.
+"""The bus: events of devices, addresses, media and routes for all who subscribe, as ``netalias -j
+monitor`` has them.
 """
 
 from __future__ import annotations
 
 from time import monotonic, process_time
 
-from netalias import errors
-from netalias.model.events import (
-    ADDRESS,
-    ARRIVAL,
-    CARRIER,
-    DEPARTURE,
-    FLAG,
-    LINK,
-    LINK_FIELDS,
-    LOCAL,
-    MEDIA,
-    NETNS,
-    ROUTE,
-    RULE,
-    Event,
-)
-from netalias.monitor.selection import TURNING, Selection, label_in, names_of
+from netalias.model.events import Event
+from netalias.monitor.selection import TURNING, Selection, label_in, names_of, present
 from netalias.system.feed import Feed, Feeds, Item
 from netalias.views import json
 from netalias.views.events import Lines
@@ -34,19 +15,11 @@ from netalias.views.events import Lines
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from netalias.model.events import State
-    from netalias.system.slots import Accounts
+    from netalias.monitor.request import Request
 
-KINDS = (ARRIVAL, DEPARTURE, FLAG, CARRIER, *LINK_FIELDS, "altname", ADDRESS, NETNS)
-"""Events that can be subscribed to; those of MEDIA are not known to a watcher."""
-EVERY = "all"
-"""Stands for all of them."""
-UNSERVED = (ROUTE, MEDIA)
-"""Events of monitor that cannot be subscribed to: whoever asks for one alone means no device."""
-UNTOLD = (ROUTE, LOCAL, RULE, MEDIA)
-"""Sorts of objects that are of no use without the others of their sort, which nobody reads here."""
 RESET, SYNCED = "reset", "synced"
 """Events of the bus itself: a state follows, and the reader forgets what it knew; it is complete.
 """
@@ -119,7 +92,8 @@ class Channel(Feed):
         self._turned()
         return [
             Item(one.what, Initial(one))
-            for event in present(self._state_of)
+            for index in list(self._state_of.parts)
+            for event in present(self._state_of, index)
             for one in selection.pick(event, self._state_of)
         ]
 
@@ -127,15 +101,13 @@ class Channel(Feed):
 class Bus:
     """Subscriptions to the events that *state* goes through; *group* is our mark.
 
-    *accounts* are those of the server of the socket. *clock* counts seconds, *spent* those of work.
-    ``feeds`` is the part for the loop.
+    *clock* counts seconds, *spent* those of work. ``feeds`` is the part for the loop.
     """
 
     def __init__(
         self,
         state: State,
         group: int,
-        accounts: Accounts,
         clock: Callable[[], float] = monotonic,
         spent: Callable[[], float] = process_time,
     ) -> None:
@@ -148,16 +120,16 @@ class Bus:
         for, an event costs no more than those that are told of it."""
         self._labels: dict[str, list[Channel]] = {}
         """Name of a label: the channels that have its address."""
-        self.feeds = Feeds(Texts(state, group), accounts, spent)
+        self.feeds = Feeds(Texts(state, group), spent)
 
-    def subscribe(self, words: Sequence[str], connection: socket, uid: int) -> None:
-        """Make a connection of the user *uid* a reader. Raises UsageError, BadName, StateError."""
-        kinds, name = request(words)
+    def subscribe(self, request: Request, connection: socket) -> None:
+        """Make a connection a reader. Raises StateError."""
+        name = request.device
         self._clean()
         channel = self._channels.get(name) or Channel(
             name, self._state, self._group, self._hearing.clear
         )
-        self.feeds.admit(connection, uid, channel, kinds, self._clock())
+        self.feeds.admit(connection, request.uid, channel, request.kinds, self._clock())
         self._channels[name] = channel
         self._hearing.clear()
         self._labels = {}
@@ -168,7 +140,7 @@ class Bus:
 
     def hear(self, event: Event) -> None:
         """Report an event, which the state has already."""
-        if event.key[0] in UNTOLD or not len(self.feeds):
+        if not len(self.feeds):
             return
         item = Item(event.what, event)
         names = None
@@ -196,30 +168,3 @@ class Bus:
     def _clean(self) -> None:
         """Forget the channels that nobody reads any more."""
         self._channels = {name: one for name, one in self._channels.items() if one.readers}
-
-
-def request(words: Sequence[str]) -> tuple[frozenset[str] | None, str]:
-    """The kinds of events, None for all, and the device, empty for all, of ``[KINDS] [DEV]``.
-
-    Raises UsageError.
-    """
-    if len(words) > 2:
-        raise errors.UsageError("subscribe takes KINDS and DEV")
-    kinds = words[0] if words else EVERY
-    found = kinds.removesuffix(",").split(",")
-    wrong = [word for word in found if word not in KINDS and found != [EVERY]]
-    if wrong and (words[1:] or "," in kinds or kinds in UNSERVED):
-        raise errors.UsageError(f"{wrong[0]}: none of {', '.join((EVERY, *KINDS))}")
-    device = "".join(words[-1:]) if wrong else "".join(words[1:])
-    return None if wrong or found == [EVERY] else frozenset(found), device
-
-
-def present(state: State) -> Iterator[Event]:
-    """The objects of a state as arrivals: those of a device after the device."""
-    for index in list(state.parts):
-        device = state.device(index)
-        if device is not None:
-            yield Event(ARRIVAL, (LINK, index), "", None, device, device=device)
-        for sort in (ADDRESS, NETNS):
-            for key, value in state.of(index, sort):
-                yield Event(sort, key, "", None, value, device=device, subject=value)
