@@ -42,7 +42,7 @@ CHANGING = ("add", "delete", "rm")
 """Commands of iface that are about an address that may be there."""
 POOL = ("take", "release", "show")
 """The words behind the name of a pool."""
-FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
+FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias", "bus")}
 """Verb: all of its words."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import find_verb
+from netalias.cli.help_bus import BUS
 from netalias.cli.help_cluster import CLUSTER
 from netalias.cli.help_filter import FILTER
 from netalias.cli.help_iface import IFACE
@@ -99,7 +100,7 @@ Verbs
                                    answer for what a host elsewhere has, through a tunnel
   emulate [FILE | -]               run the engine of Linux 2.0 in memory, without privilege
   complete -- [WORD]...            print what may follow, for the completion of shells
-  help [VERB]                      print this text, or the help of a verb
+  help [VERB | bus]                print this text, the help of a verb, or of events for programs
 
 Options, before or after the verb; after NAME only long ones without a value: NAME up --dry-run
   -j, --json                       JSON with the field names of ip(8); the changes that were made
@@ -449,8 +450,11 @@ Exit status 2 when a NAME has no lease, or its lease has expired.
 Options: -j -p -v --dry-run --wait SECONDS -n NAME
 """,
     "vif": VIF,
-    "help": "netalias help [VERB]\n",
+    "help": "netalias help [VERB | bus]\n",
+    "bus": BUS,
 }
+TOPICS = ("alias", "bus")
+"""Texts that belong to no verb."""
 
 
 def text(verb: str) -> str:
@@ -459,9 +463,12 @@ def text(verb: str) -> str:
 
 
 def subject(word: str) -> str:
-    """The subject of ``help WORD``: a verb, or ``alias`` for the name of one. Raises UsageError."""
-    if ":" in word or word == "alias":
+    """The subject of ``help WORD``: a verb or a topic, ``alias`` for the name of one. Raises
+    UsageError."""
+    if ":" in word:
         return "alias"
+    if word in TOPICS:
+        return word
     try:
         return find_verb(word)
     except errors.UsageError as error:

@@ -27,7 +27,7 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
   --texts FOLDER         the folder of the texts aliases and alias_types (default
                          /run/netalias/net, with -n /run/netalias/INODE/net);
                          FOLDER.sock answers the words aliases, alias_types, json, health, and
-                         subscribe [KINDS] [DEV] with events as monitor has them
+                         subscribe [KINDS] [DEV] with events (see help bus)
   --metrics FILE         write metrics for Prometheus every 15 seconds; --metrics-aliases N: with
                          bytes and packets of the first N alias devices
   --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,

@@ -22,6 +22,7 @@ from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model.names import AliasName, primary
 from netalias.model.steps import AddAltname, CreateLink, Step
+from netalias.monitor.request import KINDS
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
 
@@ -643,6 +644,13 @@ def test_help_of_a_verb(run: Command, verb: str) -> None:
 def test_help_of_an_alias(run: Command) -> None:
     """A name before or behind the option asks for the words of an alias."""
     assert run("eth0:0", "--help") == run("-h", "eth0:0") == help.text("")
+
+
+def test_help_of_the_bus(run: Command) -> None:
+    """It has no verb; every kind of event stands in its help."""
+    words = run("help", "bus").replace(",", " ").replace(";", " ").split()
+    assert {"subscribe", *KINDS} <= {*words}
+    assert run("help", "alias") == help.text("")
 
 
 def test_help_says_everything() -> None:

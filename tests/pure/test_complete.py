@@ -93,6 +93,7 @@ def test_words_of_verbs(run: Command) -> None:
     assert "all" in after(run, "renew", "")
     assert after(run, "cat", "") == ["aliases", "alias_types"]
     assert after(run, "help", "rec") == ["reconcile", "record"]
+    assert after(run, "help", "bu") == ["bus"]
     assert after(run, "reconcile", "") == []
     assert after(run, "move", "eth0") == after(run, "record", "eth0") == ["eth0"]
 

@@ -139,7 +139,7 @@ WITHOUT_KERNEL = (
     (
         "help",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_cluster"
+        f"{CORE} netalias.cli.help netalias.cli.help_bus netalias.cli.help_cluster"
         " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
@@ -149,7 +149,7 @@ WITHOUT_KERNEL = (
     (
         "-h show",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_cluster"
+        f"{CORE} netalias.cli.help netalias.cli.help_bus netalias.cli.help_cluster"
         " netalias.cli.help_filter netalias.cli.help_iface"
         " netalias.cli.help_link"
         " netalias.cli.help_publish netalias.cli.help_reading netalias.cli.help_tunnels"
