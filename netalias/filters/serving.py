@@ -82,6 +82,9 @@ class Filtering(Beside):
         self._judge = Judge(self.held.filters)
         self._monitor = Monitor(media=False) if asked else None
         self._index = 0
+        self._sources: frozenset[int] = frozenset()
+        self._stale = False
+        """Whether an event of one of these devices came since it was derived."""
         self._refusal: int | None = None
         """The last error of the kernel about a filter, which is told once."""
         runner.beside = self
@@ -102,15 +105,16 @@ class Filtering(Beside):
         return dict.fromkeys(self._monitor.filenos(), POLLIN)
 
     def ready(self, fileno: int, events: int, now: float) -> None:
-        """Derive anew what this end wants."""
+        """Derive anew what this end wants, after an event that may change it."""
         if self._monitor is None:
             return
         try:
-            changed = sum(1 for _ in self._monitor.read())
+            for event in self._monitor.read():
+                self._stale |= wants.concerns(event, self._sources)
         except errors.NetaliasError as error:  # it is read again with the next announcement
             self._session.log.warning(error.line())
             return
-        if changed:
+        if self._stale:
             self._want(now)
 
     def due(self, now: float) -> float | None:
@@ -184,6 +188,7 @@ class Filtering(Beside):
             name = self._runner.tun.name
             self._index = next((one.index for one in state.devices() if one.name == name), 0)
         self.wanted_now = wants.filters(state, self._index, link_local=self._link_local)
+        self._sources, self._stale = wants.sources(state, self._index), False
         self.exchange.want(self.wanted_now, now)
 
     def _send(self, messages: list[bytes]) -> None:

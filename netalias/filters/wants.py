@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from netalias.filters import Range
     from netalias.model import Address, Device
-    from netalias.model.events import State
+    from netalias.model.events import Event, State
 
 ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 0x0800, 0x0806, 0x86DD
 IFF_PROMISC = 0x100
@@ -53,6 +53,20 @@ def filters(state: State, index: int, *, link_local: bool) -> Filters:
     types += [ETH_P_IPV6] * (AF_INET6 in families)
     groups = [one for family in sorted(families) for one in GROUPS.get(family, ())]
     return Filters([(one, one) for one in types], groups)
+
+
+def sources(state: State, index: int) -> frozenset[int]:
+    """The indexes of the devices on which filters() depends: what is stacked on one, and their
+    masters. With index 0, for a device that is not known yet, every device counts."""
+    stacked = [one for one in (state.device(index), *_uppers(state, index)) if one is not None]
+    masters = {one.master for one in stacked if one.master}
+    return frozenset({index, *masters, *(one.index for one in stacked)})
+
+
+def concerns(event: Event, indexes: frozenset[int]) -> bool:
+    """Whether an event may change what filters() gives; *indexes* were its sources() before."""
+    device = event.device
+    return device is not None and (device.index in indexes or device.link in indexes)
 
 
 def _uppers(state: State, index: int) -> Iterator[Device]:

@@ -113,3 +113,31 @@ def test_a_port_of_a_vrf_keeps_its_addresses() -> None:
 def test_a_device_that_is_not_there() -> None:
     """No filter."""
     assert wants.filters(State(), 7, link_local=False) == Filters()
+
+
+VLAN, OTHER = Device(8, "tap0.5", kind="vlan", link=7), Device(9, "eth0")
+BRIDGE = Device(3, "br0", kind="bridge")
+CHANGES = {
+    "its address": (True, address_key(ADDRESS := Address(7, 2, bytes(4), 24)), Entry(ADDRESS)),
+    "its flags": (True, (LINK, 7), Device(7, "tap0", IFF_NOARP, kind="tun", master=3)),
+    "its master": (True, (LINK, 3), Device(3, "br0", kind="vrf")),
+    "a device above": (True, (LINK, 10), Device(10, "top", kind="macvtap", link=8)),
+    "the address of one": (True, address_key(ABOVE := Address(8, 2, bytes(4), 24)), Entry(ABOVE)),
+    "one goes": (True, (LINK, 8), None),
+    "another": (False, (LINK, 9), Device(9, "eth0", 1)),
+    "an address of another": (False, address_key(FAR := Address(9, 2, bytes(4), 24)), Entry(FAR)),
+    "a device that comes": (False, (LINK, 11), Device(11, "eth1", link=9)),
+}
+"""Change: whether it may concern what device 7 wants, the object, and its value."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_events_that_concern_it(change: str) -> None:
+    """Thousands of aliases that come elsewhere make nothing of it anew."""
+    concerned, key, value = CHANGES[change]
+    state = stated(Device(7, "tap0", kind="tun", master=3), VLAN, OTHER, BRIDGE)
+    before = wants.sources(state, 7)
+    assert before == {3, 7, 8}
+    found = apply(state, key, value)
+    assert found
+    assert any(wants.concerns(event, before) for event in found) == concerned
