@@ -120,7 +120,8 @@ counts for nothing, and the link-local network is no subnet.
   --file FILE            write it to FILE as a line of JSON, or as --sdp and --txt say; FILE is
                          replaced as a whole, and only when something in it changes
   --follow               go on until a signal, and print or write it again whenever it changes; the
-                         file goes with the device, and at the end
+                         file goes with the device, and at the end. A device that is not there is
+                         waited for. A file is kept by one command at a time, or by watch
   --sdp                  as a service record of Bluetooth (PAN profile) in its binary form
   --txt                  as the data of a DNS-SD service (RFC 6763), one string a line; with
                          --follow it is announced to the network of DEV, which needs the library

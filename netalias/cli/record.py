@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netalias.desired.records import RecordLine
     from netalias.engine import Engine
     from netalias.record import Record
+    from netalias.record.lock import Lock
     from netalias.system.loop import Loop, Pollable
     from netalias.watch.records import Output
 
@@ -23,6 +24,7 @@ EXAMPLE = "netalias record tap0"
 LINE_WORDS = {"file": "--file", "limit": "--limit", "clients": "--clients-file"}
 """Words of a line of a file, and the options that say the same."""
 STDOUT = 1
+AWAITED = "there is no such device, it is waited for"
 
 
 class Once:
@@ -59,7 +61,7 @@ class Printed(Once):
         if self._json:
             text = json.line(view.fields(record) if record else view.away(self._name))
         else:
-            text = view.text(record) if record else f"{self._name}: there is no such device\n"
+            text = view.text(record) if record else f"{self._name}: {AWAITED}\n"
         if text != self._last:  # what has changed need not be told
             self._last = text
             write(text)
@@ -184,12 +186,32 @@ def _follow(options: Options, engine: Engine, line: RecordLine) -> int:
     until = engine.within(lambda: Until(options))
     if until.over:
         return errors.STATUS_OK
-    following = Following(options, engine, line, output)
-    printed = isinstance(output, Printed)
+    lock = _locked(engine, line.file) if line.file else None
     try:
-        return following.run(until.parts, hangup=printed)
+        following = Following(options, engine, line, output)
+        printed = isinstance(output, Printed)
+        try:
+            if not printed:
+                following.tell_absence()
+            return following.run(until.parts, hangup=printed)
+        finally:
+            following.close(leave=printed)
     finally:
-        following.close(leave=printed)
+        if lock is not None:
+            lock.close()
+
+
+def _locked(engine: Engine, path: str) -> Lock:
+    """The lock of a file, which nobody else keeps. Raises StateError."""
+    from netalias.record.file import RecordFile
+    from netalias.record.lock import Lock
+    from netalias.runtime.tasks import carried_out
+
+    file = RecordFile(path)
+    for words in map(str.split, carried_out(engine.runtime.path)):
+        if words[0] == "record" and words[3] == file.path:
+            raise errors.StateError(f"{file.path}: the watcher keeps it for {words[1]}")
+    return Lock(file.way())
 
 
 def _output(options: Options, engine: Engine, line: RecordLine) -> Output:
@@ -218,12 +240,14 @@ class Following:
         from netalias.watch.records import Records
 
         self._clock = monotonic
+        self._name = line.subject
+        self._journal = Journal(quiet=options.quiet, verbose=options.verbose)
         self._monitor = engine.within(lambda: Monitor(media=False))
         for _ in self._monitor.start():
             pass
         self._records = Records(
             self._monitor.state,
-            Journal(quiet=options.quiet, verbose=options.verbose),
+            self._journal,
             monotonic,
             lambda: engine.within(Media),
             lambda _: output,
@@ -231,6 +255,14 @@ class Following:
         self._records.load([line])
         self._records.tick(monotonic())
         self._status = errors.STATUS_OK
+
+    def tell_absence(self) -> None:
+        """Log that the device is waited for, where it is not there."""
+        names = {
+            name for one in self._monitor.state.devices() for name in (one.name, *one.altnames)
+        }
+        if self._name not in names:
+            self._journal.info(f"{self._name}: {AWAITED}")
 
     def run(self, beside: Iterable[Pollable], *, hangup: bool) -> int:
         """Follow until SIGTERM, SIGINT or SIGHUP; with *hangup* until nobody reads standard output.

@@ -28,7 +28,7 @@ class RecordFile:
 
     def put(self, content: bytes) -> None:
         """Let the file have this *content*. Raises StateError."""
-        way = self._way()
+        way = self.way()
         before = read(way)
         if before != content:
             file = Replacement(way, before, content)
@@ -46,12 +46,13 @@ class RecordFile:
         left = found is not None and found.startswith(BEGIN) and KEY in found
         if found is not None and (found == written if written is not None else left):
             try:
-                os.unlink(self._way())
+                os.unlink(self.way())
             except OSError as error:
                 raise errors.StateError(f"{self.path}: {error.strerror}") from None
 
-    def _way(self) -> str:
-        """The path without links in its folders; for root none that others could set."""
+    def way(self) -> str:
+        """The path without links in its folders; for root none that others could set. Raises
+        StateError."""
         folder, name = os.path.split(self.path)
         try:
             folder = trust.resolved(folder) if trust.careful() else os.path.realpath(folder)

@@ -79,7 +79,7 @@ TAKEN_BY = {
     "json": r"views\.json|cluster\.(etcd\.messages|records|tickles)",
     "ssl": r"cluster\.etcd\.(connection|settings)",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts|(tunnels|links)\..*",
+    "fcntl": r"runtime(\..*)?|engine\.texts|record\.lock|(tunnels|links)\..*",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": r"engine\.program\.events",
     "selectors": "nobody",

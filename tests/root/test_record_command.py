@@ -121,6 +121,48 @@ def test_the_device_goes_down_and_away(namespace: Namespace, tmp_path: Path) -> 
             until(lambda: content(file).get("protocols") == [])
 
 
+def test_a_device_that_is_not_there_yet(cli: Command, tmp_path: Path) -> None:
+    """It is waited for, which is said."""
+    file = tmp_path / "x.json"
+    for words in (["--file", str(file)], []):
+        process = cli.namespace.start(
+            [*COMMAND, "record", "tap8", "--follow", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.endswith("tap8: there is no such device, it is waited for\n")
+            with tap(cli.namespace, "tap8"):
+                if words:
+                    until(lambda: content(file).get("ifname") == "tap8")
+                else:
+                    assert process.stdout.readline() == "tap8: service record\n"
+            process.terminate()
+            assert process.wait(SECONDS) == 0
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_one_command_keeps_a_file(cli: Command, namespace: Namespace, tmp_path: Path) -> None:
+    """Another one is refused, by whatever path it comes; after a kill there is nothing to clean."""
+    file, link = tmp_path / "x.json", tmp_path / "also"
+    link.symlink_to(tmp_path)
+    for end in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        with following(namespace, file) as process:
+            for path in (file, link / "x.json"):
+                line = cli.fails(2, "record", "tap0", "--follow", "--file", str(path))
+                assert line == f"netalias: {file}: another netalias keeps this file"
+            assert process.poll() is None
+            process.send_signal(end)
+            process.wait(SECONDS)
+        left = {one.name for one in tmp_path.iterdir()} - {"also"}
+        assert left == (set() if end == signal.SIGTERM else {"x.json", ".x.json.lock"})
+        file.unlink(missing_ok=True)  # the next one is there when it has been written
+
+
 def test_lines_of_a_stream(namespace: Namespace) -> None:
     """One object for each change; the end of the reader ends the command."""
     process = namespace.start(
@@ -153,6 +195,8 @@ def test_the_watcher_keeps_declared_records(
     with watching(cli.namespace, tmp_path / "texts", str(lines)) as watch:
         assert cli("check", str(lines)) == ""
         assert cli("save") == f"{line}\n"
+        error = f"netalias: {file}: the watcher keeps it for tap0"
+        assert cli.fails(2, "record", "tap0", "--follow", "--file", str(file)) == error
         changes(cli.namespace, file)
         before = written(file)
         with successor(watch, str(lines)) as after:
