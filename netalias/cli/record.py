@@ -234,15 +234,15 @@ class Following:
     def __init__(self, options: Options, engine: Engine, line: RecordLine, output: Output) -> None:
         from time import monotonic
 
+        from netalias.kernel.netlink import heard
         from netalias.kernel.netlink.ethtool import Media
-        from netalias.kernel.netlink.monitor import Monitor
         from netalias.system.journal import Journal
         from netalias.watch.records import Records
 
         self._clock = monotonic
         self._name = line.subject
         self._journal = Journal(quiet=options.quiet, verbose=options.verbose)
-        self._monitor = engine.within(lambda: Monitor(media=False))
+        self._monitor = engine.within(lambda: heard.monitor(media=False))
         for _ in self._monitor.start():
             pass
         self._records = Records(
@@ -254,6 +254,7 @@ class Following:
         )
         self._records.load([line])
         self._records.tick(monotonic())
+        self._heard = heard.Heard(self._monitor, self._records.hear)
         self._status = errors.STATUS_OK
 
     def tell_absence(self) -> None:
@@ -273,20 +274,16 @@ class Following:
         with Signals() as signals:
             self._loop: Loop = Loop(
                 [
-                    Reader(self._monitor.filenos(), self._hear),
-                    self._records,
-                    Reader([signals.fileno()], lambda: self._signalled(signals.read())),
                     *beside,
+                    Reader([signals.fileno()], lambda: self._signalled(signals.read())),
+                    self._heard,
+                    self._records,
                     *([Hangup()] if hangup else []),
                 ],
                 self._clock,
             )
             self._loop.run()
         return self._status
-
-    def _hear(self) -> None:
-        for event in self._monitor.read():
-            self._records.hear(event)
 
     def _signalled(self, numbers: set[int]) -> None:
         from signal import SIGINT

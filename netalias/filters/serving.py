@@ -7,14 +7,13 @@ that were in the queue of the TAP by then are dropped when they are read.
 from __future__ import annotations
 
 from errno import EINVAL, ENOMEM
-from select import POLLIN
 from time import monotonic
 
 from netalias import errors
 from netalias.filters import Filters, Judge, spec, texts, wants
 from netalias.filters.exchange import Exchange
 from netalias.filters.program import program
-from netalias.kernel.netlink.monitor import Monitor
+from netalias.kernel.netlink import heard
 from netalias.links.beside import Beside
 from netalias.links.protocols import of_vendor, vendor
 from netalias.tunnels import filter as device
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from netalias.links.runner import LinkRunner
     from netalias.links.session import Session
+    from netalias.model.events import Event
 
 TOO_LONG = (EINVAL, ENOMEM)
 """Errors of the kernel about a program that it would take if it were shorter."""
@@ -80,7 +80,8 @@ class Filtering(Beside):
         self.exchange = Exchange(self._apply, self.held.filters, told=self.held.told)
         self.wanted_now = Filters()
         self._judge = Judge(self.held.filters)
-        self._monitor = Monitor(media=False) if asked else None
+        self._monitor = heard.monitor(media=False) if asked else None
+        self._heard = heard.Heard(self._monitor, self._hear) if self._monitor else None
         self._index = 0
         self._sources: frozenset[int] = frozenset()
         self._stale = False
@@ -100,31 +101,36 @@ class Filtering(Beside):
 
     def wanted(self, now: float) -> dict[int, int]:
         """Announcements of the kernel."""
-        if self._monitor is None:
-            return {}
-        return dict.fromkeys(self._monitor.filenos(), POLLIN)
+        return {} if self._heard is None else self._heard.wanted(now)
 
     def ready(self, fileno: int, events: int, now: float) -> None:
         """Derive anew what this end wants, after an event that may change it."""
-        if self._monitor is None:
+        if self._heard is None:
             return
         try:
-            for event in self._monitor.read():
-                self._stale |= wants.concerns(event, self._sources)
+            self._heard.tick(now)
         except errors.NetaliasError as error:  # it is read again with the next announcement
             self._session.log.warning(error.line())
             return
         if self._stale:
             self._want(now)
 
+    def _hear(self, event: Event) -> None:
+        self._stale |= wants.concerns(event, self._sources)
+
     def due(self, now: float) -> float | None:
-        """At once when the link opens or is lost; then when a message is due."""
+        """At once when the link opens or is lost; then when a message is due, or announcements were
+        lost."""
         if self._connection() != self._peer:
             return 0.0
-        return self.exchange.due(now) if self._peer else None
+        times = [self.exchange.due(now) if self._peer else None]
+        times += [] if self._heard is None else [self._heard.due(now)]
+        return min((one for one in times if one is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Begin with another peer, or send what is due."""
+        if self._heard is not None and self._heard.due(now) == 0:
+            self.ready(-1, 0, now)
         if self._connection() != self._peer:
             self._peer = self._connection()
             self._begin(now)

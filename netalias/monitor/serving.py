@@ -14,7 +14,7 @@ from select import POLLIN
 from time import monotonic
 
 from netalias import errors
-from netalias.kernel.netlink.monitor import Monitor
+from netalias.kernel.netlink import heard
 from netalias.model.events import ROUTE
 from netalias.monitor.bus import Bus
 from netalias.monitor.request import read
@@ -34,10 +34,6 @@ NICER = 5
 """Steps of nice(2) below the watcher, which heals while readers wait."""
 IDLE = 60.0
 """Seconds between two looks whether anybody reads."""
-TURN = 1024
-"""Announcements that are read before others are served."""
-AGAIN = 0.02
-"""Seconds before everything is read again where announcements were lost during the reading."""
 
 
 class Handed:
@@ -101,42 +97,10 @@ class Handed:
             pass  # it has not read the last one yet, or has hung up, of which ready() is told
 
 
-class Hearing:
-    """The events of a monitor, for a bus: a part of the loop."""
-
-    def __init__(self, monitor: Monitor, bus: Bus) -> None:
-        self._monitor = monitor
-        self._bus = bus
-        self._again: float | None = None
-
-    def wanted(self, now: float) -> dict[int, int]:
-        """The sockets of the monitor."""
-        return dict.fromkeys(self._monitor.filenos(), POLLIN)
-
-    def ready(self, fileno: int, events: int, now: float) -> None:
-        """Tell what has happened. Raises WireError, KernelError."""
-        self.tick(now)
-
-    def due(self, now: float) -> float | None:
-        """Seconds until everything is read again, where announcements were lost."""
-        return None if self._again is None else max(0.0, self._again - now)
-
-    def tick(self, now: float) -> None:
-        """Tell what has happened. Raises WireError, KernelError."""
-        try:
-            for event in self._monitor.read(TURN):
-                self._bus.hear(event)
-        except Exception:
-            self._bus.feeds.miss()  # the state has what was not told
-            raise
-        finally:
-            self._again = now + AGAIN if self._monitor.lost else None
-
-
 def serve(channel: socket, group: int, journal: Journal, *, routes: bool) -> None:
     """Serve readers until the other end of *channel* is closed. *group* is our mark of devices.
     Raises KernelError."""
-    monitor = Monitor(routes=routes, latest=0)
+    monitor = heard.monitor(media=True, routes=routes)
     for _ in monitor.start():
         pass
     bus = Bus(monitor.state, group)
@@ -145,7 +109,7 @@ def serve(channel: socket, group: int, journal: Journal, *, routes: bool) -> Non
         journal.error(error.line() if isinstance(error, errors.NetaliasError) else report(error))
 
     handed = Handed(channel, bus, journal, monotonic, lambda: loop.end())
-    parts = (handed, Hearing(monitor, bus), bus.feeds)
+    parts = (handed, heard.Heard(monitor, bus.hear, bus.feeds.miss), bus.feeds)
     loop = Loop([Guarded(part, monotonic, failed) for part in parts], monotonic)
     loop.run()
 

@@ -279,6 +279,8 @@ class Watcher:
     def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
         summary = self._summary
         parts: list[Pollable] = [
+            *self._settings.beside,  # the end comes first: a turn in a flood takes a while
+            Reader([signals.fileno()], lambda: self._signalled(signals.read())),
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self.following.due, lambda now: self._try(lambda: self.following.act(now))),
@@ -290,7 +292,6 @@ class Watcher:
             self.claims,
             self.announcer,
             self.responder,
-            Reader([signals.fileno()], lambda: self._signalled(signals.read())),
             directory,
             Reader([files.fileno()], lambda: self._files_changed(files)),
             self.checkpoint,
@@ -300,7 +301,6 @@ class Watcher:
             *self.texts.parts(),
             Timer(summary.due, summary.tick),
             self.takeover,
-            *self._settings.beside,
         ]
         self._followed = files
         if self._metrics is not None:

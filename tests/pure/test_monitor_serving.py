@@ -1,4 +1,4 @@
-"""The process of the bus: connections that the watcher hands over, and what a monitor hears."""
+"""The process of the bus: connections that the watcher hands over."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from netalias import errors
 from netalias.model import GROUP, Device
-from netalias.model.events import LINK, Event, State, apply
+from netalias.model.events import LINK, State, apply
 from netalias.monitor.bus import Bus
 from netalias.monitor.request import message
-from netalias.monitor.serving import AGAIN, IDLE, Handed, Hearing
+from netalias.monitor.serving import IDLE, Handed
 from netalias.system import descriptors
 from netalias.system.journal import Journal
 
@@ -134,48 +134,3 @@ def test_a_connection_that_cannot_be_taken(stage: Stage, monkeypatch: pytest.Mon
     stage.handed.tick(stage.now)
     assert stage.numbers() == [b"1"]
     assert "lost descriptors" in stage.said.getvalue()
-
-
-class Heard:
-    """A monitor of what a test says."""
-
-    lost = False
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.events: list[Event | Exception] = []
-
-    def filenos(self) -> list[int]:
-        return [98, 99]
-
-    def read(self, most: int) -> Iterator[Event]:
-        while self.events:
-            one = self.events.pop(0)
-            if isinstance(one, Exception):
-                raise one
-            yield one
-
-
-def test_what_the_monitor_hears_is_told(stage: Stage) -> None:
-    """After an error readers begin again, since the state may have more than was told; and where
-    announcements were lost it is read again, though none may come."""
-    monitor = Heard(stage.state)
-    hearing = Hearing(monitor, stage.bus)  # type: ignore[arg-type]
-    assert set(hearing.wanted(0.0)) == {98, 99}
-    with stage.reader() as one:
-        assert [line["event"] for line in lines(one)] == ["reset", "synced"]
-        monitor.events += apply(stage.state, (LINK, 2), Device(2, "eth0"))
-        hearing.ready(98, 1, stage.now)
-        stage.bus.feeds.tick(stage.now)
-        assert [line["event"] for line in lines(one)] == ["arrival"]
-        assert hearing.due(stage.now) is None
-        monitor.events.append(errors.kernel_error("announcements", 105))
-        monitor.lost = True
-        with pytest.raises(errors.KernelError):
-            hearing.ready(98, 1, stage.now)
-        stage.bus.feeds.tick(stage.now)
-        assert [line["event"] for line in lines(one)] == ["reset", "arrival", "synced"]
-        assert hearing.due(stage.now) == AGAIN
-        monitor.lost = False
-        hearing.tick(stage.now + AGAIN)
-        assert hearing.due(stage.now) is None
