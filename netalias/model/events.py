@@ -113,6 +113,10 @@ class Route(Value):
         self.tos = tos
         self.type = type
 
+    def __hash__(self) -> int:
+        # Of some fields only: a key is hashed again and again, and there may be a million.
+        return hash((self.network, self.prefixlen, self.table, self.metric))
+
 
 class Event(Value):
     """One change of one object.

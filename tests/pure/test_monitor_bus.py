@@ -250,6 +250,10 @@ def test_media_and_routes_are_told(bus: Bussed) -> None:
     bus.change(route_key(route), route)
     media, routes = bus.subscribe("media eth0"), bus.subscribe("route")
     every = bus.subscribe("all eth0")
+    named = bus.subscribe("all,route wan")
+    bus.device(2, "eth0", flags=UP, altnames=("wan",))
+    bus.reads()
+    assert kinds_of(named) == ["reset", "synced", "arrival", "address", "media", "route"]
     bus.change((MEDIA, 2), {"speed": 1000})
     bus.change(route_key(route), None)
     bus.change(route_key(route), route)
@@ -265,7 +269,8 @@ def test_media_and_routes_are_told(bus: Bussed) -> None:
     ]  # fmt: skip
     assert routes.lines[1]["dst"] == "10.1.0.0/16"
     assert kinds_of(every) == [
-        "reset", "arrival", "address", "media", "synced", "media", "address", "departure",
+        "reset", "arrival", "address", "media", "synced", "altname", "media", "address",
+        "departure",
     ]  # fmt: skip
 
 
