@@ -65,16 +65,20 @@ class Run:
         diff = converging.look(self.engine, declared, rules)
         refusal = self._foretell(diff, rules) if diff.items else None
         outcome = converging.Outcome(converging.Prepared(diff))
+        failing: Sequence[tuple[Task, str]] = ()
         if declared.tasks:
+            from netalias.engine.carried import failing as failing_tunnels
+
             outcome.unwatched = self._unwatched(declared)
-        self._print(diff.items, diff, outcome.unwatched)
+            failing = failing_tunnels(self.engine, declared.tasks, self.options.only)
+        self._print(diff.items, diff, outcome.unwatched, failing)
         self._complain_of(outcome.failed)
         if refusal is not None:
             complain(refusal.line())
         status = refusal.status if refusal is not None else outcome.status
         if dry and status:
             return status
-        same = diff.same and not outcome.unwatched
+        same = diff.same and not outcome.unwatched and not failing
         return errors.STATUS_OK if same else errors.STATUS_DRIFT
 
     def _foretell(self, diff: Diff, rules: converging.Rules) -> errors.NetaliasError | None:
@@ -270,7 +274,11 @@ class Run:
     # Output
 
     def _print(
-        self, items: Iterable[Difference], diff: Diff, unwatched: Sequence[Task] = ()
+        self,
+        items: Iterable[Difference],
+        diff: Diff,
+        unwatched: Sequence[Task] = (),
+        failing: Sequence[tuple[Task, str]] = (),
     ) -> None:
         if self.options.json or self.options.changes is not None:
             from netalias.views import changes
@@ -282,6 +290,9 @@ class Run:
                 from netalias.desired.tasks import objects as fields
 
                 objects += [{"change": "unwatched", **one} for one in fields(unwatched)]
+            for task, why in failing:
+                place = {"place": task.place, "error": why}
+                objects.append({"change": "failing", **task.fields(), **place})
             self._give(objects)
         else:
             write("".join(self._lines(items)))
@@ -291,6 +302,8 @@ class Run:
 
             by_hand = asked.read(self.folder, self.engine.kernel.cookie())
             complain(waiting(unwatched, by_hand))
+        for task, why in failing:
+            complain(f"{task.place}: {why}")
         _tell([one.line() for one in diff.skipped], "skipped alias")
 
     def _give(self, objects: list[dict[str, object]]) -> None:

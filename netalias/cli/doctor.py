@@ -24,10 +24,12 @@ def doctor(options: Options, words: list[str]) -> int:
     words = named(words)
     with options.engine() as engine:
         observed = engine.observe()
-        watcher = running(engine.runtime.path) if engine.runtime.path else None
+        folder = engine.runtime.path
+        watcher = running(folder) if folder else None
     files = watcher.files if watcher is not None else ()
     identified = bool(identity()[0])
     told = {"files": files, "identified": identified, "watched": watcher is not None}
+    told["folder"] = folder
     facts = read(observed, words, netns=options.netns, **told)  # type: ignore[arg-type]
     findings = examine(facts)
     if options.netns:

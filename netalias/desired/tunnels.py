@@ -168,6 +168,17 @@ def unit_of(name: str) -> int:
     return unit if f"{KEYWORD}{unit}" == name and unit < UNITS else -1
 
 
+def carried(line: str) -> Tunnel | None:
+    """The task of a line that a process carries out; None for one of another version."""
+    from netalias.desired.tasks import read as read_task
+
+    try:
+        task = read_task(line.split())
+    except errors.NetaliasError:
+        return None
+    return task if isinstance(task, Tunnel) else None
+
+
 def read(words: list[str]) -> Vif:
     """The task of a line. Raises UsageError."""
     name = words[0]

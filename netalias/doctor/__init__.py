@@ -87,6 +87,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "uncovered": uncovered.uncovered,
     "random-mac": aliases.random_mac,
     "unwatched": tasks.unwatched,
+    **{name: tasks.of_tunnels(name) for name in tasks.LEVELS},
     "tunnel-route": tasks.tunnel_route,
     "undecided": floats.undecided,
     "lasting": floats.lasting,

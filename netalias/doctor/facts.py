@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netalias.model.events import Route
     from netalias.model.names import AliasName
     from netalias.observed import Observed
+    from netalias.observed.tunnels import Fault
 
 ALL = "all"
 """Pseudo device whose sysctls hold for all devices."""
@@ -76,6 +77,7 @@ class Facts:
     - ``ifconfig``, ``declared``, ``identified``: whether that program, a file of declarations, or a
       machine ID is there
     - ``tasks``: the declared lines that are no aliases
+    - ``tunnels``: the faults of the tunnels that are carried, by their names
     - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
       value of an IPv4 sysctl of a device or ALL
     - ``watched``: whether a watcher runs, which answers for prefixes
@@ -108,6 +110,7 @@ class Facts:
         "stanzas",
         "sysctls",
         "tasks",
+        "tunnels",
         "unanswered",
         "unseen",
         "watched",
@@ -146,6 +149,7 @@ class Facts:
         self.declared = False
         self.wishes: dict[AliasName, Wish] = {}
         self.tasks: list[Task] = []
+        self.tunnels: dict[str, list[Fault]] = {}
         self.declares: Callable[[str, str, int], str] = lambda device, key, value: ""
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []

@@ -23,13 +23,12 @@ def doctor(engine: Engine, wanted: list[str]) -> list[Finding]:
     setup = engine.setup
     if not setup.namespace:
         raise errors.StateError("only a real kernel can be examined")
-    watcher = running(engine.runtime.path) if engine.runtime.path else None
-    files = watcher.files if watcher is not None else ()
+    folder = engine.runtime.path
+    watcher = running(folder) if folder else None
+    told = {"files": watcher.files if watcher is not None else (), "folder": folder}
     machine = bool(setup.identity is not None and setup.identity()[0])
     observed = engine.observe()
     found: list[Finding] = engine.within(
-        lambda: examine(
-            read(observed, wanted, files=files, identified=machine, watched=bool(watcher))
-        )
+        lambda: examine(read(observed, wanted, identified=machine, watched=bool(watcher), **told))
     )
     return found

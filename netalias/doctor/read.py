@@ -12,6 +12,7 @@ from netalias.doctor.uncovered import RECEIVING
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
 from netalias.observed.remnants import is_marked
+from netalias.observed.tunnels import faults
 from netalias.sources import default_files
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from netalias.model import Device
     from netalias.observed import Observed
+    from netalias.observed.tunnels import Fault
 
 
 def read(
@@ -31,13 +33,15 @@ def read(
     files: Sequence[str] = (),
     identified: bool = True,
     watched: bool = False,
+    folder: str = "",
 ) -> Facts:
     """The facts about the aliases and main devices that *words* name, or about all.
 
     *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
     of the machine. *files* declare the aliases, by default the usual ones, which are those of the
-    machine too. *identified*: the machine has a machine ID; *watched*: a watcher runs. Raises
+    machine too. *identified*: the machine has a machine ID; *watched*: a watcher runs. *folder* is
+    the runtime directory, where the tunnels are that are carried, empty for none. Raises
     KernelError, and NoSuchDevice as observed.query.select() does.
     """
     from netalias.observed.query import select
@@ -48,6 +52,7 @@ def read(
     mains = [one for one in named if one is not None and not is_marked(one.group, group)]
     facts = Facts(observed, aliases, mains, root=root or "")
     facts.identified, facts.watched = identified, watched
+    facts.tunnels = _tunnels(folder)
     if netns:
         from netalias.system.netns import entered
 
@@ -103,6 +108,20 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
     if not words:  # aliases are freed when their main device goes down, and it is the fault
         mains = (facts.observed.snapshot.device(name.main) for name in facts.wishes)
         facts.mains = unique([*facts.mains, *(main for main in mains if main is not None)])
+
+
+def _tunnels(folder: str) -> dict[str, list[Fault]]:
+    """The faults of the tunnels that are carried, by name."""
+    from netalias.desired import tunnels
+    from netalias.runtime.tunnels import carried
+    from netalias.tunnels import status
+
+    found = {}
+    for one in carried(folder):
+        task = tunnels.carried(one.line)
+        if task is not None:
+            found[one.name] = faults(task, one, status.read(one.pid, one.counters))
+    return found
 
 
 def _is_machine(netns: str) -> bool:

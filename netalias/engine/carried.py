@@ -8,20 +8,20 @@ from errno import EPERM
 from time import monotonic, sleep
 
 from netalias import errors
+from netalias.observed.tunnels import faults
 from netalias.runtime import owned
 from netalias.runtime import tunnels as record
 from netalias.views.tunnels import Standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from netalias.desired.tasks import Task
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
     from netalias.runtime.tunnels import Carried
 
-AGREED = "agreed"
-"""The one among the counters that counts nothing."""
 POLL = 0.01
 """Seconds between two looks."""
 
@@ -32,45 +32,34 @@ def standing(engine: Engine) -> list[Standing]:
     records = record.carried(folder)
     if not records:
         return []
+    from netalias.tunnels.status import read
+
     snapshot = engine.snapshot()
-    found = [(one, task_of(one)) for one in records]
+    found = [(task_of(one), one, read(one.pid, one.counters)) for one in records]
     return [
-        Standing(task, one, snapshot.device(one.name), counted(one))
-        for one, task in found
+        Standing(task, one, snapshot.device(one.name), status, faults(task, one, status))
+        for task, one, status in found
         if task is not None
     ]
 
 
 def task_of(found: Carried) -> Tunnel | None:
     """The task of a record; None for one of another version."""
-    from netalias.desired.tasks import read
-    from netalias.desired.tunnels import Tunnel
+    from netalias.desired.tunnels import carried
 
-    try:
-        task = read(found.line.split())
-    except errors.NetaliasError:
-        return None
-    return task if isinstance(task, Tunnel) else None
+    return carried(found.line)
 
 
-def counted(found: Carried) -> dict[str, int] | None:
-    """The counters of a record by name; None where they cannot be read."""
-    from netalias.tunnels.counters import NAMES
-
-    if found.counters < 0:
-        return None
-    try:
-        file = os.open(f"/proc/{found.pid}/fd/{found.counters}", os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        data = os.pread(file, 8 * len(NAMES), 0)
-    except OSError:  # no regular file
-        return None
-    finally:
-        os.close(file)
-    values = memoryview(data[: len(data) // 8 * 8]).cast("Q")
-    return {name: value for name, value in zip(NAMES, values, strict=False) if name != AGREED}
+def failing(engine: Engine, tasks: Sequence[Task], only: str = "") -> list[tuple[Task, str]]:
+    """The declared tunnels among *tasks* whose packets do not arrive, each with a sentence on the
+    fault; with *only*, those that concern this device. Raises KernelError."""
+    found = {one.task.text: one.faults for one in standing(engine)} if tasks else {}
+    return [
+        (task, fault.line)
+        for task in tasks
+        if only in ("", task.main)
+        for fault in found.get(task.text, ())
+    ]
 
 
 def end(found: Carried, folder: str, seconds: float) -> None:

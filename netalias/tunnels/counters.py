@@ -59,7 +59,7 @@ With a key: ``forged``: not of a holder of it; ``replayed``: received before, or
 ) = range(25)  # fmt: skip
 
 SIZE = 4096
-"""Bytes of the memory: room for 512 counters."""
+"""Bytes of the memory: room for 256 counters, and for what status.py has behind them."""
 
 
 class Counters:
@@ -87,6 +87,10 @@ class Counters:
     def fileno(self) -> int:
         """The descriptor."""
         return self._fd
+
+    def write(self, place: int, data: bytes) -> None:
+        """Write bytes into the memory behind the numbers (status.py)."""
+        self._memory[place : place + len(data)] = data
 
     def by_name(self) -> dict[str, int]:
         """All of them, zeros too."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import monotonic
 
 from netalias.system.loop import Timer
-from netalias.tunnels import counters, frames, keys, roaming
+from netalias.tunnels import counters, frames, keys, roaming, status
 from netalias.tunnels.carriage import Carriage
 from netalias.tunnels.secure import Secure
 
@@ -151,11 +151,20 @@ class Keyed(Carriage):
         self._count()
 
     def _count(self) -> None:
+        self._note()
         drops = self._secure.drops
         for reason, number in drops.items():
             if number:
                 self._values[INDEXES[reason]] += number
                 drops[reason] = 0
+
+    def _note(self) -> None:
+        """Note whether there are keys; the end that knows where its peer is asks for them."""
+        secure, values = self._secure, self._values
+        agreed = secure.established
+        values[status.KEYS] = status.KEYS_AGREED if agreed else status.NO_KEYS_AGREED
+        if not agreed and secure.peer is not None:
+            status.asks(values)
 
     def failures(self) -> list[str]:
         """Those of the carriage."""

@@ -14,7 +14,7 @@ from time import monotonic
 
 from netalias import errors
 from netalias.system.loop import Loop, Timer
-from netalias.tunnels import counters, hello
+from netalias.tunnels import counters, hello, status
 from netalias.tunnels import tun as device
 from netalias.tunnels.carriage import FULL, NOBODY
 from netalias.tunnels.counters import Counters
@@ -85,6 +85,7 @@ class Relay:
     def run(self) -> None:
         """Relay until end(). Raises StateError when the device is gone."""
         self.count.values[counters.AGREED] = 0
+        self._measure()
         self._loop = Loop(self.parts, monotonic)
         self._loop.run()
 
@@ -110,8 +111,7 @@ class Relay:
 
     def _carriage_ready(self, events: int) -> None:
         if events & POLLERR:
-            for text in self._told.fresh(self.carriage.failures()):
-                self.say(text)
+            self._failed(self.carriage.failures())
         if self._agreed:
             self._pump_trains()
         elif self.tun.tap:
@@ -119,6 +119,13 @@ class Relay:
                 self._write([device.PLAIN, frame], source)
         else:
             self._pump_whole()
+
+    def _failed(self, texts: list[str]) -> None:
+        """The network has said this of what was sent."""
+        if texts:
+            status.say(self.count, texts[-1])
+        for text in self._told.fresh(texts):
+            self.say(text)
 
     def _pump_whole(self) -> None:
         """Whole packets, and what begins to be more than that."""
@@ -211,6 +218,14 @@ class Relay:
     def _greet(self, now: float) -> None:
         self._send_message(self.negotiation.tick(now))
         self._follow()
+        self._measure()
+        if not self._agreed:
+            status.asks(self.count.values)
+
+    def _measure(self) -> None:
+        """Note what the path takes now."""
+        if self.carriage.peer is not None:
+            self.count.values[status.ROOM] = max(self.carriage.room(), 0)
 
     def _remind(self) -> None:
         """The peer sends whole packets though it can do more: it has restarted."""
@@ -226,6 +241,8 @@ class Relay:
                 self._send_message(answer)
         self._joiner.messages.clear()
         self._follow()
+        if self.negotiation.peer:
+            status.answered(self.count.values)
 
     def _send_message(self, message: bytes) -> None:
         if message:

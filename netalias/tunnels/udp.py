@@ -27,7 +27,7 @@ from _socket import (
     inet_pton,
     socket,
 )
-from errno import ENOTCONN
+from errno import EADDRINUSE, ENOTCONN
 from sys import byteorder
 
 from netalias import errors
@@ -103,7 +103,10 @@ class Udp(Carriage):
             return cls(sock, port)
         except OSError as error:
             sock.close()
-            raise errors.kernel_error(f"udp port {port}", error.errno or 0) from None
+            told = errors.kernel_error(f"udp port {port}", error.errno or 0)
+            if error.errno == EADDRINUSE:
+                told.hint = f"who has it: ss -lunp 'sport = :{port}'"
+            raise told from None
 
     @classmethod
     def adopt(cls, fd: int, argument: str) -> Udp:

@@ -6,11 +6,12 @@ from netalias.views import FLAGS, NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
     from netalias.desired.tunnels import Tunnel
     from netalias.model import Device
+    from netalias.observed.tunnels import Fault, Status
 
     class Record(Protocol):
         """runtime/tunnels.py."""
@@ -30,31 +31,37 @@ COLUMNS = {
 """Heading of each column: the key of the row."""
 LEFT_OUT = (("MTU",), ("CARRIAGE",), ("TO",))
 """Columns to leave out where a terminal is too narrow, the first ones first."""
-UP, DOWN, FAILED = "up", "down", "failed"
+UP, DOWN, FAILED, FAULTY = "up", "down", "failed", "faulty"
 EMULATED = ("LOOPBACK", "NOARP")
 """The flags that a device of VIF had; UP came with its address."""
 
 
 class Standing:
     """A tunnel: its ``task``, its ``record``, its ``device``, None where there is none, and its
-    ``counters`` by name, None where they cannot be read: they are memory of another process."""
+    ``faults``. ``counters`` are those of its *status* by name, None where that cannot be read: it
+    is memory of another process."""
 
     def __init__(
         self,
         task: Tunnel,
         record: Record,
         device: Device | None,
-        counters: Mapping[str, int] | None,
+        status: Status | None,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self.task = task
         self.record = record
         self.device = device
-        self.counters = counters
+        self.counters = status.counters if status is not None else None
+        self.faults = [one for one in faults if not one.maybe]
 
 
-def state(up: bool, fault: str) -> str:
+def state(one: Standing) -> str:
     """Whether packets go through a tunnel."""
-    return FAILED if fault else UP if up else DOWN
+    if one.record.fault:
+        return FAILED
+    up = one.device is not None and one.device.up and one.record.plane > 0
+    return DOWN if not up else FAULTY if one.faults else UP
 
 
 def fields(one: Standing) -> dict[str, object]:
@@ -62,9 +69,9 @@ def fields(one: Standing) -> dict[str, object]:
     found = one.task.fields() | {"ifname": one.record.name, "mtu": one.record.mtu}
     if not one.record.mtu:
         del found["mtu"]
-    up = one.device is not None and one.device.up and one.record.plane > 0
-    found |= {"state": state(up, one.record.fault)}
-    found |= {"error": one.record.fault} if one.record.fault else {}
+    found |= {"state": state(one)}
+    error = one.record.fault or "; ".join(fault.line for fault in one.faults)
+    found |= {"error": error} if error else {}
     found |= {"pid": one.record.pid, "plane": one.record.plane or None, "since": one.record.since}
     if one.device is not None:
         found |= {"flags": _flags(one.device), "emulated": emulated(one.device)}
@@ -115,8 +122,7 @@ def detail(one: Standing) -> list[str]:
     values = fields(one)
     lines = [f"{one.record.name}: {one.task.text}"]
     lines.append(f"{values['state']}, mtu {one.record.mtu}, since {one.record.since}")
-    if one.record.fault:
-        lines.append(f"fault: {one.record.fault}")
+    lines += [f"fault: {fault.line}" for fault in one.faults]
     who = f"pid {one.record.pid}"
     lines.append(f"{who}, data plane {one.record.plane}" if one.record.plane else who)
     if one.device is not None:

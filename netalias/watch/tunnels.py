@@ -52,6 +52,8 @@ END = 2.0
 """Seconds that a data plane has to end by itself."""
 LOOK = 60.0
 """Seconds between two looks at rules and routes, of which no event tells."""
+DYING = "its data planes end as soon as they have begun: the journal says why"
+"""The fault of a tunnel that waits for the next one."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
 """Events that may concern a device."""
 
@@ -274,6 +276,9 @@ class Tunnels(Lines):
                 one.due = self._deaths.undone(one.name, now)
                 if one.due <= now:
                     self._run(one)
+                else:
+                    one.fault = DYING
+                    self._write(one)
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
@@ -334,7 +339,8 @@ class Tunnels(Lines):
             faults, notes = [_named(one, error)], []
         if one.held is not None and not one.pid and not one.adrift:
             self._run(one)
-        one.fault = "" if one.pid else "; ".join(faults)
+        if faults or one.pid:
+            one.fault = "; ".join(faults)
         if faults:
             one.due = now + one.backoff.next()
         else:
@@ -381,7 +387,8 @@ class Tunnels(Lines):
             one.pid = 0
             one.due = self._deaths.undone(one.name, self._clock())
             if error.errno != ESRCH:
-                self._journal.error(f"{one.name}: no data plane: {error.strerror}")
+                one.fault = f"no data plane: {error.strerror}"
+                self._journal.error(f"{one.name}: {one.fault}")
         self._write(one)
 
     def _tell(self, one: Carrying, faults: list[str]) -> None:

@@ -45,8 +45,8 @@ ARROWS = {
     "views": "errors model families record kinds observed desired cluster plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views procfs",
-    "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
-    " importers views",
+    "doctor": "errors trust model sources kernel system runtime kinds tunnels observed desired"
+    " plan importers views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources families kernel system runtime packets kinds"

@@ -1,17 +1,26 @@
-"""Checks of declared lines that are no aliases: whether anybody carries them out, and whether
-others have routed a network into a tunnel."""
+"""Checks of declared lines that are no aliases: whether anybody carries them out, whether the
+packets of tunnels arrive, and whether others have routed a network into one."""
 
 from __future__ import annotations
 
 from netalias.desired.tunnels import unit_of
-from netalias.doctor.finding import WARNING, Finding
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
 from netalias.plan.tunnels import claimed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netalias.doctor.facts import Facts
+
+LEVELS = {
+    "tunnel-failed": ERROR,
+    "tunnel-key": ERROR,
+    "tunnel-refused": ERROR,
+    "tunnel-unanswered": ERROR,
+    "tunnel-mtu": WARNING,
+}
+"""Faults of tunnels (observed/tunnels.py): their levels."""
 
 
 def unwatched(facts: Facts) -> Iterator[Finding]:
@@ -27,6 +36,22 @@ def unwatched(facts: Facts) -> Iterator[Finding]:
                 f"{task.place} waits for netalias watch, which is not running",
                 main=task.main,
             )
+
+
+def of_tunnels(check: str) -> Callable[[Facts], Iterator[Finding]]:
+    """The check for one of LEVELS: a tunnel whose packets do not arrive, with the reason."""
+
+    def found(facts: Facts) -> Iterator[Finding]:
+        mains = {main.name for main in facts.mains}
+        for name, faults in facts.tunnels.items():
+            if not (facts.everywhere or name in mains):
+                continue
+            for one in faults:
+                if one.check == check:
+                    level = HINT if one.maybe else LEVELS[check]
+                    yield Finding(level, one.text, one.why, device=name)
+
+    return found
 
 
 def tunnel_route(facts: Facts) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def check(engine: Engine, files: Sequence[object], text: str | None, only: str) 
     """Engine.check."""
     declared = _declared(engine, files, text)
     diff = look(engine, declared, Rules(only=only))
-    notes = _waiting(engine, declared, only)
+    notes = _waiting(engine, declared, only) + _failing(engine, declared, only)
     status = errors.STATUS_OK if diff.same and not notes else errors.STATUS_DRIFT
     return Comparison(diff, engine.registry, status, notes)
 
@@ -83,6 +83,15 @@ def _waiting(engine: Engine, declared: Declarations, only: str) -> list[str]:
     path = engine.runtime.path
     found = unwatched(declared.tasks, lambda: carried_out(path), only)
     return [waiting(found, asked.read(path, engine.kernel.cookie()))] if found else []
+
+
+def _failing(engine: Engine, declared: Declarations, only: str) -> list[str]:
+    """Sentences on declared tunnels whose packets do not arrive; none without declared tasks."""
+    if not declared.tasks:
+        return []
+    from netalias.engine.carried import failing
+
+    return [why for _, why in failing(engine, declared.tasks, only)]
 
 
 def _check_none_waits(path: str) -> None:
