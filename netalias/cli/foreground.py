@@ -58,7 +58,7 @@ def _carry(
     from netalias.engine.tunnels import carriage_of, mtu_of, words_of
     from netalias.runtime import tunnels as record
     from netalias.tunnels import plane
-    from netalias.watch.tunnels import kind
+    from netalias.watch.carrying import kind
 
     gc.enable()  # the launcher disables it for short commands
     mtu = mtu_of(task, held.carriage)
@@ -92,7 +92,7 @@ def _carry(
 def _end(engine: Engine, task: Tunnel, held: Held) -> None:
     """Let the device go, and delete what would stay behind."""
     from netalias.runtime import tunnels as record
-    from netalias.watch.tunnels import kind
+    from netalias.watch.carrying import kind
 
     held.close()
     with engine.transaction() as transaction:

@@ -131,12 +131,18 @@ def _common(some: Iterable[Prefix], others: Sequence[Prefix]) -> Prefix | None:
 
 def name(relays: Iterable[Relay], before: Iterable[Relay], others: Iterable[Relay] = ()) -> None:
     """Number the *relays*: those of the same prefixes as one *before*, or as one of the *others*,
-    which other processes carry, are called the same; each other one gets the first number that is
-    free."""
-    given = [*relays]
+    which other processes carry, are called the same, and so is one that has other prefixes for the
+    same peer; each other one gets the first number that is free."""
+    given, before = [*relays], [*before]
     subjects = {one.subject for one in given}
     theirs = {one.subject: one.unit for one in others}
     units = theirs | {one.subject: one.unit for one in before if one.subject in subjects}
+    gone = [one for one in before if one.subject not in subjects]
+    for one in given:
+        heirs = [former for former in gone if former.outer.meets(one.outer)]
+        if one.subject not in units and heirs:
+            units[one.subject] = heirs[0].unit
+            gone.remove(heirs[0])
     for one in given:
         if one.subject not in units:
             taken = {*units.values(), *theirs.values()}

@@ -94,8 +94,9 @@ def keep(
         main, tunnel = snapshot.device(relay.main), snapshot.device(relay.name)
         if main is not None and tunnel is not None and tunnel.up:
             places.append(Place(relay, main, tunnel))
+    ways = engine.kernel.routing().read().ways if places else ()
     for place in places:
-        result.refused += sent(engine, relays.routes(place.relay.prefixes, place.tunnel))
+        result.refused += sent(engine, relays.routes(place.relay.prefixes, place.tunnel, ways))
     _take_back(engine, snapshot, wanted)
     heard = [place for place in places if place.main.up]  # a card that is down is its owner's doing
     for place in heard:

@@ -128,8 +128,32 @@ def _carriage(tunnel: Tunnel) -> Carriage:
     from netalias.tunnels import keys, roaming
 
     keys.check_library()
-    keys.read(outer.key)  # a fault of it is told before a process is started
+    check_key(tunnel)
     return roaming.open_roaming(carriage_of(tunnel), outer.peer)
+
+
+def check_key(tunnel: Tunnel) -> None:
+    """Check that the file of its key holds one, before a process is started. Raises StateError."""
+    if tunnel.outer.carriage == WIREGUARD:
+        from netalias.tunnels import wireguard
+
+        wireguard.read(tunnel.outer.key)
+    else:
+        from netalias.tunnels import keys
+
+        keys.read(tunnel.outer.key)
+
+
+def retire(engine: Engine, former: Iterable[Tunnel], tunnel: Tunnel) -> None:
+    """Delete the addresses that a device has had by *former* lines; settle() follows. The lock is
+    held. Raises KernelError."""
+    from netalias.desired.tunnels import Vif
+
+    lost = {one.local for one in former if isinstance(one, Vif) and not tunnel.lends(one.local)}
+    snapshot = engine.kernel.snapshot()
+    device = snapshot.device(tunnel.name)
+    if device is not None and lost:
+        sent(engine, plan.retired(device, snapshot.on(device.index), lost))
 
 
 def _explained(name: str, make: Callable[[], Held]) -> Held:
@@ -210,7 +234,8 @@ def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
     from netalias.engine.carried import task_of
     from netalias.runtime.tunnels import carried
 
-    others = map(task_of, carried(engine.runtime.path))
+    records = carried(engine.runtime.path)
+    others = [task_of(one) for one in records if one.pid != getpid()]
     kept = [*vifs, *(one for one in others if isinstance(one, Vif))]
     wanted = {one.name for one in kept}
     devices = engine.snapshot().devices.values()

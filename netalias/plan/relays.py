@@ -9,7 +9,7 @@ whatever proxy_ndp and arp_ignore are. Pure.
 from __future__ import annotations
 
 from netalias.model import AF_INET6, RT_TABLE_MAIN, address_text
-from netalias.model.gateways import AddWay, Way
+from netalias.model.gateways import AddWay, DelWay, Way
 from netalias.model.steps import SetLink
 from netalias.plan import proxies, tunnels
 
@@ -31,12 +31,16 @@ def raised(device: Device, mtu: int, outer: Outer) -> list[Step]:
     return steps if device.up else [*steps, SetLink(device.name, device.index, up=True)]
 
 
-def routes(prefixes: Iterable[Prefix], tunnel: Device) -> list[Step]:
-    """The steps that lead the prefixes into the tunnel; a route that is there stays."""
+def routes(prefixes: Iterable[Prefix], tunnel: Device, found: Iterable[Way]) -> list[Step]:
+    """The steps that lead the prefixes into the tunnel, and nothing else of those that are *found*
+    with our mark; a route that is there stays."""
+    place = tunnel.name, tunnel.index
     ways = [
         Way(tunnel.index, one.family, RT_TABLE_MAIN, one.network, one.prefixlen) for one in prefixes
     ]
-    return [AddWay(tunnel.name, tunnel.index, one) for one in ways]
+    mine = [one for one in found if one.index == tunnel.index]
+    former: list[Step] = [DelWay(*place, one) for one in mine if one not in ways]
+    return [*former, *(AddWay(*place, one) for one in ways)]
 
 
 def singles(prefixes: Iterable[Prefix]) -> list[Wanted]:

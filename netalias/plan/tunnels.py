@@ -34,7 +34,7 @@ from netalias.model.steps import QUIET, REMOVE, SET, AddAddress, DelAddress, Set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from netalias.desired.tunnels import Outer, Vif
     from netalias.model import Device
@@ -104,6 +104,12 @@ def settle(
     if rule_of(vif) not in found.rules:
         steps.append(AddRule(rule_of(vif)))
     return steps
+
+
+def retired(device: Device, entries: Iterable[Address], lost: Container[bytes]) -> list[Step]:
+    """The steps that delete the packed addresses *lost* of a device."""
+    place = device.name, device.index
+    return [DelAddress(*place, one, REMOVE) for one in entries if one.local in lost]
 
 
 def largest(outer: Outer) -> int:

@@ -31,7 +31,7 @@ COLUMNS = {
 """Heading of each column: the key of the row."""
 LEFT_OUT = (("MTU",), ("CARRIAGE",), ("TO",))
 """Columns to leave out where a terminal is too narrow, the first ones first."""
-UP, DOWN, FAILED, FAULTY = "up", "down", "failed", "faulty"
+UP, DOWN, FAILED = "up", "down", "failed"
 EMULATED = ("LOOPBACK", "NOARP")
 """The flags that a device of VIF had; UP came with its address."""
 
@@ -57,11 +57,9 @@ class Standing:
 
 
 def state(one: Standing) -> str:
-    """Whether packets go through a tunnel."""
-    if one.record.fault:
-        return FAILED
+    """Whether a tunnel stands; its peer may be silent all the same, of which its faults tell."""
     up = one.device is not None and one.device.up and one.record.plane > 0
-    return DOWN if not up else FAULTY if one.faults else UP
+    return FAILED if one.record.fault else UP if up else DOWN
 
 
 def fields(one: Standing) -> dict[str, object]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from netalias.watch.controller import Controller
     from netalias.watch.health import Health
     from netalias.watch.periodic import LeaseRenewer, Reannouncer
+    from netalias.watch.starter import Starter
     from netalias.watch.texts import TextService
-    from netalias.watch.tunnels import Starter, Tunnels
+    from netalias.watch.tunnels import Tunnels
 
     class Watching(Protocol):
         """The parts of a watcher (watcher.py) that have what is handed over."""

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import os
 import signal
-from errno import ENODEV, ESRCH
+from errno import EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH, ENODEV, ESRCH
 from select import POLLIN, poll
 
 from netalias import errors
+from netalias.desired.renewal import DEVICE, NOTHING, PROCESS, SOCKET, Renewal
+from netalias.desired.tunnels import WIREGUARD
 from netalias.model import address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.process import tell
+from netalias.watch.carrying import KINDS, Carrying, kind
+from netalias.watch.keyfiles import KeyFiles
 from netalias.watch.lines import Lines
 from netalias.watch.repeated import BUSY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Protocol
 
     from netalias.desired.tasks import Task
     from netalias.desired.tunnels import Tunnel
@@ -36,58 +39,16 @@ if TYPE_CHECKING:
     from netalias.watch.passing import Passed
     from netalias.watch.takeover import Beginning
 
-    class Kind(Protocol):
-        """The module of engine/ for one keyword."""
-
-        def settle(
-            self, engine: Engine, tunnel: Tunnel, mtu: int
-        ) -> tuple[list[errors.NetaliasError], list[str]]: ...
-
-        def undo(self, engine: Engine, tunnels: Iterable[Tunnel]) -> list[errors.NetaliasError]: ...
-
-
-KINDS = {"vif": "netalias.engine.tunnels", "relay": "netalias.engine.relays"}
-"""Keyword: the module that brings its device into the state of the line, and undoes that."""
 END = 2.0
 """Seconds that a data plane has to end by itself."""
 LOOK = 60.0
 """Seconds between two looks at rules and routes, of which no event tells."""
+LOST = (EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH)
+"""Errors of a socket for whose peer there is no address to send from."""
 DYING = "its data planes end as soon as they have begun: the journal says why"
 """The fault of a tunnel that waits for the next one."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
 """Events that may concern a device."""
-
-
-def kind(keyword: str) -> Kind:
-    """The module of a keyword in KINDS."""
-    module = KINDS[keyword]
-    found: Kind = __import__(module, fromlist=["settle"])
-    return found
-
-
-class Carrying:
-    """One tunnel. ``held`` is None until device and socket are there; ``pid`` is that of its data
-    plane, 0 for none, ``pidfd`` a descriptor of the process; ``due`` is the time of the next work,
-    ``faults`` are the sentences that were logged last, ``fault`` is why there is no data plane.
-    ``adrift``: the outer address is gone, and the socket is to be opened anew."""
-
-    def __init__(self, task: Tunnel) -> None:
-        self.task = task
-        self.held: Held | None = None
-        self.mtu = 0
-        self.pid = 0
-        self.pidfd = -1
-        self.due: float | None = 0.0
-        self.faults: tuple[str, ...] = ()
-        self.fault = ""
-        self.adrift = False
-        self.written: tuple[object, ...] = ()
-        self.backoff = Backoff()
-
-    @property
-    def name(self) -> str:
-        """The name of its device."""
-        return self.task.name
 
 
 def _named(one: Carrying, error: errors.NetaliasError) -> str:
@@ -127,6 +88,7 @@ class Tunnels(Lines):
         self._busy = 0.0
         self._backoff = Backoff()
         self._passed: dict[str, Passed] = {}
+        self._keys = KeyFiles(journal, self._key_changed)
 
     # One watcher after the other
 
@@ -188,6 +150,7 @@ class Tunnels(Lines):
     def close(self, *, leave: bool = False) -> None:
         """End all data planes; the devices go with their descriptors. *leave* all to the watcher
         that has taken them over."""
+        self._keys.close()
         if leave:
             for one in self._carried.values():
                 self._forget(one)
@@ -206,24 +169,67 @@ class Tunnels(Lines):
     # Lines
 
     def _replace(self) -> None:
-        """Serve the lines; a tunnel whose line has changed begins anew."""
+        """Serve the lines; of a tunnel whose line has changed begins anew what has to
+        (desired/renewal.py)."""
         tunnels = [*self._wanted()]
         self._loaded(tunnels)
         wanted = {one.name: one for one in tunnels}
         for name, one in [*self._carried.items()]:
-            if name not in wanted or wanted[name].text != one.task.text:
+            if name not in wanted or not self._goes_on(one, wanted[name]):
                 self._end(self._carried.pop(name))
                 self._leaving = True
         for name, task in wanted.items():
             if name not in self._carried:
                 self._carried[name] = self._resumed(task)
             self._carried[name].task = task
+        self._keys.follow(one.outer.key for one in tunnels if one.outer.key)
         lines = [one.task.text for one in self._carried.values()]
         if lines != self._lines:
             # Beside those of before also those of a watcher that was killed.
             self._leaving |= self._lines is None and bool(lines)
             self._lines = lines
             carried.write(self._folder, lines, carried.TUNNELS)
+
+    def _goes_on(self, one: Carrying, task: Tunnel) -> bool:
+        """Whether a tunnel goes on as another line says, with its device, which keeps its flows.
+        What has to begin anew is told."""
+        change = Renewal(one.task, task)
+        if not change.words:
+            one.due = one.due if one.task.text == task.text else 0.0
+            return True
+        words = " and ".join(change.words)
+        if one.held is None or change.part == DEVICE:
+            self._journal.notice(f"{one.name}: begins anew with another {words}")
+            return False
+        one.former.append(one.task)
+        self._renew(one, change.part, f"{words} changed")
+        return True
+
+    def _renew(self, one: Carrying, part: int, why: str) -> None:
+        """Have a part of a tunnel begin anew, with tick()."""
+        self._leaving = True  # there may be the rule of a former address
+        one.renewed, one.due = max(one.renewed, part), 0.0
+        stays = "device and socket stay" if part < SOCKET else "the device stays"
+        self._journal.notice(f"{one.name}: {why}: {stays}, and so do connections")
+
+    def _key_changed(self, path: str) -> None:
+        """Another key stands in a file; data planes read it when they begin."""
+        from netalias.engine.tunnels import check_key
+
+        for one in self._carried.values():
+            if one.task.outer.key != path or one.held is None:
+                continue
+            try:
+                check_key(one.task)
+            except errors.StateError as error:
+                self._journal.warning(f"{one.name}: {error.line()}; the former key stays in use")
+                continue
+            if one.task.outer.carriage == WIREGUARD:
+                self._journal.notice(f"{one.name}: begins anew with another key")
+                self._stop(one)
+                one.due = 0.0
+            else:
+                self._renew(one, PROCESS, "its key file changed")
 
     def _wanted(self) -> Iterator[Tunnel]:
         """The lines that hold; of two for a device the last. What was asked for by hand goes before
@@ -264,11 +270,17 @@ class Tunnels(Lines):
                 one.due = 0.0
 
     def wanted(self, now: float) -> dict[int, int]:
-        """The descriptors of the data planes, each readable when its process has ended."""
-        return {one.pidfd: POLLIN for one in self._carried.values() if one.pidfd >= 0}
+        """The descriptors of the data planes, each readable when its process has ended, and that of
+        the key files."""
+        filenos = [one.pidfd for one in self._carried.values()] + [self._keys.fileno()]
+        return {fileno: POLLIN for fileno in filenos if fileno >= 0}
 
     def ready(self, fileno: int, events: int, now: float) -> None:
-        """A data plane has ended: the next one goes on at once, or later where they keep ending."""
+        """A data plane has ended: the next one goes on at once, or later where they keep ending. Or
+        a key file has changed."""
+        if fileno == self._keys.fileno():
+            self._keys.read()
+            return
         for one in self._carried.values():
             if one.pidfd == fileno:
                 self._forget(one)
@@ -329,6 +341,8 @@ class Tunnels(Lines):
         try:
             if one.held is None:
                 one.held, one.mtu = self._hold(one.task)
+            if one.renewed:
+                self._begin_anew(one)
             if one.adrift:
                 self._reopen(one)
             refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
@@ -348,6 +362,21 @@ class Tunnels(Lines):
         self._tell(one, [*faults, *notes])
         self._write(one)
 
+    def _begin_anew(self, one: Carrying) -> None:
+        """Do what a changed line asks for, but for what follows anyway: the address of the device,
+        and the next data plane. Raises KernelError."""
+        from netalias.engine.tunnels import mtu_of, retire
+
+        assert one.held is not None
+        carriage = one.held.carriage
+        self._halt(one, signal.SIGHUP)
+        retire(self._engine, one.former, one.task)
+        if one.renewed == SOCKET:
+            one.adrift = True
+        else:
+            one.mtu = self._engine.within(lambda: mtu_of(one.task, carriage))
+        one.renewed, one.former = NOTHING, []
+
     def _hold(self, task: Tunnel) -> tuple[Held, int]:
         from netalias.engine.tunnels import hold, mtu_of
 
@@ -358,14 +387,16 @@ class Tunnels(Lines):
         """Have a carriage send from the address that leads to its peer now. The device stays, and
         so do the flows. Raises StateError while there is none."""
         assert one.held is not None
-        from netalias.engine.tunnels import opened
+        from netalias.engine.tunnels import mtu_of, opened
 
-        self._halt(one)
+        self._halt(one, signal.SIGHUP)
         one.held.carriage.close()
         try:
-            one.held.carriage = opened(self._engine, one.task)
+            one.held.carriage = carriage = opened(self._engine, one.task)
         except errors.KernelError as error:
-            raise errors.StateError(f"{one.name}: no address leads to its peer: {error}") from None
+            why = "no address leads to its peer: " if error.errno in LOST else ""
+            raise errors.StateError(f"{one.name}: {why}{error}", error.hint) from None
+        one.mtu = self._engine.within(lambda: mtu_of(one.task, carriage))
         one.adrift = False
         self._journal.notice(f"{one.name}: goes on from {one.held.carriage.local}")
 
@@ -440,35 +471,13 @@ class Tunnels(Lines):
             one.held.close()
             one.held = None
 
-    def _halt(self, one: Carrying) -> None:
-        """End the data plane of a tunnel."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
+    def _halt(self, one: Carrying, number: int = signal.SIGTERM) -> None:
+        """End the data plane of a tunnel: by SIGHUP where another one goes on, so that the peer is
+        told nothing."""
+        for number in (number, signal.SIGKILL):
             if one.pidfd >= 0:
                 tell(one.pidfd, number)
                 waiting = poll()
                 waiting.register(one.pidfd, POLLIN)
                 if waiting.poll(int(END * 1000)):
                     self._forget(one)
-
-
-class Starter:
-    """Starts data planes that end with this process, however it ends: each has the reading end of a
-    pipe, whose other end is here. Both ends may be those of a watcher before this one."""
-
-    def __init__(self, alive: int = -1, lifeline: int = -1) -> None:
-        self._alive = alive
-        self.lifeline = lifeline
-        """The writing end; -1 before the first start."""
-
-    def filenos(self) -> dict[str, int]:
-        """Both ends, which another watcher takes over with the data planes."""
-        found = {"alive": self._alive, "lifeline": self.lifeline}
-        return found if self.lifeline >= 0 else {}
-
-    def __call__(self, held: Held, words: list[str]) -> int:
-        """Start one; its pid. Raises OSError."""
-        from netalias.tunnels.plane import spawn
-
-        if self._alive < 0:
-            self._alive, self.lifeline = os.pipe()
-        return spawn(held.device, held.carriage, held.count, words, self._alive)

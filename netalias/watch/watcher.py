@@ -37,10 +37,11 @@ from netalias.watch.release import release
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
+from netalias.watch.starter import Starter
 from netalias.watch.status import Status
 from netalias.watch.takeover import Beginning, Remaining, Takeover
 from netalias.watch.texts import TextService
-from netalias.watch.tunnels import Starter, Tunnels
+from netalias.watch.tunnels import Tunnels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -141,6 +141,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Nothing is declared yet."""
     made = Stage(str(tmp_path))
     monkeypatch.setattr(work, "hold", made.hold)
+    monkeypatch.setattr(work, "opened", lambda engine, tunnel: Part())
     yield made
     made.tunnels.close()
     for pid in made.pids:
@@ -194,14 +195,24 @@ def test_a_line_that_goes_takes_everything_with_it(stage: Stage) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(stage.pids.pop(), 0)[1]) == -signal.SIGTERM
 
 
-def test_a_changed_line_begins_anew(stage: Stage) -> None:
-    """And one that says the same stays, wherever in a file."""
+def test_a_changed_line_begins_anew_as_far_as_it_must(stage: Stage) -> None:
+    """And one that says the same stays, wherever in a file. The device stays with another port or
+    address, and goes with another family of that."""
     stage.load(LINE)
     stage.load(f"\n# moved\n{LINE} # still")
     assert len(stage.pids) == 1
+    device = stage.kernel.snapshot().device("vif0")
+    assert device is not None
     stage.load(LINE.replace("7777", "7778"))
-    assert [words[1] for words in stage.started] == ["udp:7777", "udp:7778"]
-    assert stage.rules == ["198.51.100.7"]
+    stage.load(LINE.replace("100.7", "100.17"))
+    assert [words[1] for words in stage.started] == ["udp:7777", "udp:7778", "udp:7777"]
+    assert stage.rules == ["198.51.100.17"]
+    found = stage.kernel.snapshot().on(device.index)
+    assert [one.local[-1] for one in found] == [17]
+    stage.load(LINE.replace("198.51.100.7/24", "2001:db8::7"))
+    after = stage.kernel.snapshot().device("vif0")
+    assert after is not None
+    assert after.index != device.index
 
 
 def test_a_killed_data_plane_is_replaced_at_once(stage: Stage) -> None:

@@ -125,3 +125,16 @@ def test_a_line_that_goes_takes_its_relay_with_it(made: Stage, tmp_path: Path) -
         until(lambda: made.proxies() == [SINGLE6])
         until(lambda: "relay0" not in made.here.names())
         assert made.here.ip("-o link show relay1").split(":")[0] == index
+
+
+def test_prefixes_that_change_while_packets_go_on(made: Stage, tmp_path: Path) -> None:
+    """The tunnel stays: the routes and the sources that its peer may send from are others."""
+    line = f"relay {SINGLE} on eth9 to {CLIENT} carriage udp:1"
+    with declared(made.here, tmp_path, line) as watch:
+        until(lambda: made.routes() == [SINGLE])
+        index = made.here.ip("-o link show relay0").split(":")[0]
+        (tmp_path / "file").write_text(f"{line.replace(SINGLE, NETWORK)}\n")
+        watch.says("relay0: sources changed: device and socket stay, and so do connections")
+        until(lambda: made.routes() == [NETWORK])
+        until(lambda: made.proxies() == [])
+        assert made.here.ip("-o link show relay0").split(":")[0] == index

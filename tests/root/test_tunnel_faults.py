@@ -87,7 +87,7 @@ class Stage:
         assert cause in changed["error"]
         (shown,) = self.cli.json("tunnels")
         assert cause in shown["error"]
-        assert shown["state"] == ("failed" if check == "tunnel-failed" else "faulty")
+        assert shown["state"] == ("failed" if check == "tunnel-failed" else "up")
 
     def well(self) -> None:
         """Nothing is wrong any more."""

@@ -135,7 +135,10 @@ def test_many_tunnels_over_one_port(host: Command, tmp_path: Path) -> None:
         with taken:
             taken.bind(("", 7779))
             said = host.fails(2, "vif1", "198.51.100.8", "to", "10.9.0.4", "carriage", "udp:7779")
-        assert said == "netalias: vif1: udp port 7779: Address already in use"
+        assert said == (
+            "netalias: vif1: udp port 7779: Address already in use"
+            " (who has it: ss -lunp 'sport = :7779')"
+        )
         until(lambda: [one["to"] for one in json.loads(host("-j", "vif"))] == peers)
         assert host("save").count("\n") == 2
 
