@@ -63,3 +63,8 @@ class Carrying:
     def name(self) -> str:
         """The name of its device."""
         return self.task.name
+
+    def named(self, error: errors.NetaliasError) -> str:
+        """The line of an error, with the name of the tunnel."""
+        line = error.line()
+        return line if self.name in line else f"{self.name}: {line}"

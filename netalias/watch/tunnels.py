@@ -51,17 +51,12 @@ WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
 """Events that may concern a device."""
 
 
-def _named(one: Carrying, error: errors.NetaliasError) -> str:
-    """The line of an error, with the name of its tunnel."""
-    line = error.line()
-    return line if one.name in line else f"{one.name}: {line}"
-
-
 class Tunnels(Lines):
     """The tunnels of a watcher, a part of its loop.
 
     *folder* is the runtime directory, *clock* is CLOCK_MONOTONIC. *start* starts a data plane with
-    the words of a line, and gives its pid. *loaded* is called with the lines that hold from now on.
+    the words of a line, and gives its pid. *loaded* is called with the lines that hold from now on,
+    *prepare* as Starter.prepare() is.
     """
 
     def __init__(
@@ -72,6 +67,7 @@ class Tunnels(Lines):
         folder: str,
         start: Callable[[Held, list[str]], int],
         loaded: Callable[[Iterable[Tunnel]], object] = lambda tunnels: None,
+        prepare: Callable[[bool | None], object] = lambda keyed: None,
     ) -> None:
         self._engine = engine
         self._journal = journal
@@ -79,6 +75,7 @@ class Tunnels(Lines):
         self._folder = folder
         self._start = start
         self._loaded = loaded
+        self._prepare = prepare
         self._declared: list[Task] = []
         self._asked: dict[str, str] = {}
         self._carried: dict[str, Carrying] = {}
@@ -310,6 +307,8 @@ class Tunnels(Lines):
                     if one.due is not None and one.due <= now:
                         self._work(one, now)
             self._backoff.reset()
+            keys = [bool(one.task.outer.key) for one in self._carried.values()]
+            self._engine.within(lambda: self._prepare(any(keys) if keys else None))
         except errors.LockBusy:
             self._busy = now + BUSY
         except errors.NetaliasError as error:
@@ -346,11 +345,11 @@ class Tunnels(Lines):
             if one.adrift:
                 self._reopen(one)
             refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
-            faults = [_named(one, error) for error in refused]
+            faults = [one.named(error) for error in refused]
             if any(error.errno == ENODEV for error in refused):  # somebody has deleted the device
                 self._stop(one)
         except errors.NetaliasError as error:
-            faults, notes = [_named(one, error)], []
+            faults, notes = [one.named(error)], []
         if one.held is not None and not one.pid and not one.adrift:
             self._run(one)
         if faults or one.pid:
@@ -471,10 +470,10 @@ class Tunnels(Lines):
             one.held.close()
             one.held = None
 
-    def _halt(self, one: Carrying, number: int = signal.SIGTERM) -> None:
+    def _halt(self, one: Carrying, gently: int = signal.SIGTERM) -> None:
         """End the data plane of a tunnel: by SIGHUP where another one goes on, so that the peer is
         told nothing."""
-        for number in (number, signal.SIGKILL):
+        for number in (gently, signal.SIGKILL):
             if one.pidfd >= 0:
                 tell(one.pidfd, number)
                 waiting = poll()

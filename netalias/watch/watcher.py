@@ -41,7 +41,6 @@ from netalias.watch.starter import Starter
 from netalias.watch.status import Status
 from netalias.watch.takeover import Beginning, Remaining, Takeover
 from netalias.watch.texts import TextService
-from netalias.watch.tunnels import Tunnels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,9 +120,7 @@ class Watcher:
             engine, state, self.journal, monotonic, self._folder, self._relayed
         )
         self.starter = Starter(start.take("alive"), start.take("lifeline"))
-        self.tunnels = Tunnels(
-            engine, self.journal, monotonic, self._folder, self.starter, self.relays.load
-        )
+        self.tunnels = self.starter.tunnels(engine, self.journal, self._folder, self.relays.load)
         self.tunnels.take_over(start)
         self.records = kept_in(engine, state, self.journal, monotonic, self._folder)
         self.pools = Pools(self.controller, self.claims, self.journal, monotonic, self._folder)
