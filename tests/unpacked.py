@@ -107,3 +107,30 @@ def networkd(run: Path, network: str) -> str:
         done
         mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
         chown -R systemd-network: /run/systemd/netif; exec {words}"""
+
+
+IPTABLES = ("iptables", "libip4tc2", "libip6tc2", "libxtables12", "libmnl0", "libnftnl11")
+"""Packages of iptables, and the libraries that it needs."""
+
+
+def iptables_in(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have both forms of iptables in a *place* that stands first in PATH. Skips the test where a
+    package is missing."""
+    folders = [f"{PROGRAMS}/{package}" for package in IPTABLES]
+    for folder in folders:
+        if not PROGRAMS or not os.path.isdir(folder):
+            pytest.skip(f"{os.path.basename(folder)} is not unpacked in NETALIAS_PROGRAMS")
+    libraries = [str(one.parent) for folder in folders for one in Path(folder).rglob("*.so*")]
+    plugins = next(Path(folders[0]).rglob("libxt_tcp.so")).parent
+    programs = place / "bin"
+    programs.mkdir()
+    for form in ("nft", "legacy"):
+        multi = next(Path(folders[0]).rglob(f"xtables-{form}-multi"))
+        for name in ("iptables", "ip6tables"):
+            for end in ("", "-save", "-restore"):
+                file = programs / f"{name}-{form}{end}"
+                file.write_text(f'#!/bin/sh\nexec {multi} {name}{end} "$@"\n')
+                file.chmod(0o755)
+    monkeypatch.setenv("LD_LIBRARY_PATH", ":".join(dict.fromkeys(libraries)))
+    monkeypatch.setenv("XTABLES_LIBDIR", str(plugins))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

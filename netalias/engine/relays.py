@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.proxies import Key, Publication
     from netalias.model import Device, Snapshot
-    from netalias.nat.forwarding import Closed
+    from netalias.nat.forwarding import Chain
 
 
 class Place:
@@ -79,7 +79,7 @@ def undo(engine: Engine, wanted: Iterable[Relay]) -> list[errors.NetaliasError]:
 
 
 def keep(
-    engine: Engine, wanted: Sequence[Relay], closed: Callable[[str], list[Closed]] = closed
+    engine: Engine, wanted: Sequence[Relay], closed: Callable[[str], list[Chain]] = closed
 ) -> Kept:
     """Have the relays *wanted* their routes and their publication, as far as their devices are
     there, and take back what others have published that no process carries. *closed* tells, inside
@@ -186,7 +186,7 @@ def _faults(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:
     return proxies.faults(singles) + relays.faults(networks, tunnel)
 
 
-def _firewall(engine: Engine, place: Place, closed: Callable[[str], list[Closed]]) -> list[str]:
+def _firewall(engine: Engine, place: Place, closed: Callable[[str], list[Chain]]) -> list[str]:
     name = place.tunnel.name
     families = {one.family for one in place.relay.prefixes}
     chains = engine.within(lambda: closed(name))

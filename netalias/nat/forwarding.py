@@ -1,7 +1,7 @@
 """Chains of nf_tables that forward nothing unless a rule lets it through: read, never changed.
 
 iptables-nft(8), which Docker and firewalls of hosts use, keeps its chains there too. Those of the
-older iptables-legacy are not read.
+older iptables-legacy are read in legacy.py.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from netalias import errors
 from netalias.kernel.netlink.codec import text_of
 from netalias.kernel.netlink.exchange import Exchange
 from netalias.model import Value
+from netalias.nat import legacy
 from netalias.nat import messages as nft
 from netalias.nat.lacking import ABSENT, NETLINK_NETFILTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import TypeAlias
+
+    Chain: TypeAlias = "Closed | legacy.Closed"
 
 NF_INET_FORWARD = 2
 NF_DROP = 0
@@ -72,9 +76,14 @@ def read(data: bytes, start: int, end: int) -> Closed | None:
     return Closed(family, table, chain)
 
 
-def closed(device: str) -> list[Closed]:
+def closed(device: str) -> list[Chain]:
     """The closed chains of the namespace of the calling thread in whose table no rule names the
-    *device*; none where the kernel has no nf_tables. Raises KernelError."""
+    *device*, those of iptables-legacy too. Raises KernelError."""
+    return [*_of_nftables(device), *legacy.closed(device)]
+
+
+def _of_nftables(device: str) -> list[Closed]:
+    """Those of nf_tables; none where the kernel has none. Raises KernelError."""
     try:
         exchange = Exchange(OPERATION, NETLINK_NETFILTER)
         try:

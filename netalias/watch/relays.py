@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.model import Device
     from netalias.model.events import Event, State
-    from netalias.nat.forwarding import Closed
+    from netalias.nat.forwarding import Chain
     from netalias.packets.respond import Served
     from netalias.system.journal import Journal
 
@@ -45,7 +45,7 @@ class Relays(Repeated):
         journal: Journal,
         clock: Callable[[], float],
         changed: Callable[[], None],
-        closed: Callable[[str], list[Closed]] | None = None,
+        closed: Callable[[str], list[Chain]] | None = None,
     ) -> None:
         super().__init__(engine, journal, clock)
         self._state = state

@@ -80,7 +80,7 @@ TAKEN_BY = {
     "ssl": r"cluster\.etcd\.(connection|settings)",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts|record\.lock|(tunnels|links)\..*",
-    "ctypes": r"system\.(netns|inotify)|packets",
+    "ctypes": r"system\.(netns|inotify)|packets|kernel\.xtables",
     "asyncio": r"engine\.program\.events",
     "selectors": "nobody",
     "logging": "nobody",

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from command import Command, command, environment, until
 from support import SLOW, Namespace
+from unpacked import iptables_in
 
 REFUSED, DRIFT = 2, 3
-PROGRAMS = os.environ.get("NETALIAS_PROGRAMS", "")
-PACKAGES = ("iptables", "libip4tc2", "libip6tc2", "libxtables12", "libmnl0", "libnftnl11")
 
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed")
 
@@ -252,24 +251,7 @@ def on_terminal(cli: Command, *words: str, status: int = 0) -> str:
 @pytest.fixture
 def iptables(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """The programs of the unpacked packages stand in PATH. Skips where one is missing."""
-    folders = [f"{PROGRAMS}/{package}" for package in PACKAGES]
-    for folder in folders:
-        if not PROGRAMS or not os.path.isdir(folder):
-            pytest.skip(f"{os.path.basename(folder)} is not unpacked in NETALIAS_PROGRAMS")
-    libraries = [str(one.parent) for folder in folders for one in Path(folder).rglob("*.so*")]
-    plugins = next(Path(folders[0]).rglob("libxt_tcp.so")).parent
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for form in ("nft", "legacy"):
-        multi = next(Path(folders[0]).rglob(f"xtables-{form}-multi"))
-        for name in ("iptables", "ip6tables"):
-            for end in ("", "-save", "-restore"):
-                file = programs / f"{name}-{form}{end}"
-                file.write_text(f'#!/bin/sh\nexec {multi} {name}{end} "$@"\n')
-                file.chmod(0o755)
-    monkeypatch.setenv("LD_LIBRARY_PATH", ":".join(dict.fromkeys(libraries)))
-    monkeypatch.setenv("XTABLES_LIBDIR", str(plugins))
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    iptables_in(tmp_path, monkeypatch)
     return host
 
 
