@@ -33,6 +33,7 @@ from sys import byteorder
 from netalias import errors
 from netalias.tunnels import counters, errqueue, frames, hello
 from netalias.tunnels.carriage import AT_ONCE, FULL, NOBODY, Carriage, slots
+from netalias.tunnels.congestion import CE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,10 +207,15 @@ class Udp(Carriage):
             return ROOM
 
     def _mark(self, tos: int, df: bool | int) -> None:
-        """Set TOS and DF of what is sent from now on, where they are others."""
+        """Set TOS and DF of what is sent from now on, where they are others.
+
+        The outer packet is not capable of ECN: the mark of one would have to come out again, and
+        telling it for each datagram would cost more than carrying it. So a router that is congested
+        drops, which the sender notices (RFC 6040, 4.1 and 4.3: compatibility mode).
+        """
         level = IPPROTO_IPV6 if self._v6 else IPPROTO_IP
         if tos != self._tos:
-            self._socket.setsockopt(level, IPV6_TCLASS if self._v6 else IP_TOS, tos)
+            self._socket.setsockopt(level, IPV6_TCLASS if self._v6 else IP_TOS, tos & ~CE)
             self._tos = tos
         if df != self._df:
             option = IPV6_MTU_DISCOVER if self._v6 else IP_MTU_DISCOVER

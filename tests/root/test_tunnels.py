@@ -369,3 +369,27 @@ def test_an_empty_datagram_is_counted_and_dropped(pair: tuple[Namespace, Namespa
         wait_for(ends[1], "dropped_malformed", 1)
         ends[0].start()
         assert transfer(here, there, INNER[1], b"up")
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_datagrams_are_not_capable_of_ecn(pair: tuple[Namespace, Namespace], version: int) -> None:
+    """The class of a packet is that of its datagram, and the mark is not: what a router writes
+    there would be lost, and the sender would never slow down (RFC 6040, 4.1)."""
+    here, there = pair
+    address, level, option, told = (
+        (OUTER[1], socket.IPPROTO_IP, 13, socket.IP_TOS),
+        (OUTER6[1], socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, socket.IPV6_TCLASS),
+    )[version]
+    family = socket.AF_INET6 if version else socket.AF_INET
+    with there:
+        far = socket.socket(family, socket.SOCK_DGRAM)
+    with here:
+        carriage = open_carriage("udp:7777", address)
+    with far, closing(carriage):
+        far.setsockopt(level, option, 1)
+        far.bind((address, 7777))
+        far.settimeout(PATIENCE * SLOW)
+        for mark in range(4):
+            assert carriage.send((b"packet",), tos=0xB8 | mark) == 1
+            _, control, _, _ = far.recvmsg(100, 100)
+            assert [(kind, data[0]) for _, kind, data in control] == [(told, 0xB8)]
