@@ -7,6 +7,7 @@ module of ours. One row a package; a new file in a known package needs no change
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,8 +170,7 @@ def walk(module: str, node: ast.AST, when: str) -> Iterator[Import]:
             yield from taken_from(module, child, when)
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             # What __import__ and entry points take. A docstring is never so short a text.
-            target = ours(child.value.rstrip("."))
-            if child.value.startswith("netalias.") and target:
+            if child.value.startswith("netalias.") and (target := ours(child.value.rstrip("."))):
                 yield Import(module, target, TEXT, set(), child.lineno)
         else:
             yield from walk(module, child, when)
@@ -184,10 +184,26 @@ def taken_from(module: str, node: ast.ImportFrom, when: str) -> Iterator[Import]
         yield Import(module, target, when, {alias.name}, node.lineno)
 
 
-IMPORTS = [one for module, path in SOURCES.items() for one in imports(module, path)]
-OWN = [one for one in IMPORTS if ours(one.target)]
-BETWEEN = [one for one in OWN if one.arrow[0] != one.arrow[1]]
-FOREIGN = [one for one in IMPORTS if not ours(one.target)]
+@functools.cache
+def everything() -> list[Import]:
+    """All imports of all files: read by the first test that asks, since each of the processes of
+    make test loads this file, and few of them run a test of it."""
+    return [one for module, path in SOURCES.items() for one in imports(module, path)]
+
+
+def own() -> list[Import]:
+    """Imports of modules of ours."""
+    return [one for one in everything() if ours(one.target)]
+
+
+def between() -> list[Import]:
+    """Imports of modules of ours by other packages."""
+    return [one for one in own() if one.arrow[0] != one.arrow[1]]
+
+
+def foreign() -> list[Import]:
+    """Imports of modules of others."""
+    return [one for one in everything() if not ours(one.target)]
 
 
 def circles(arrows: set[tuple[str, str]]) -> list[list[str]]:
@@ -246,18 +262,18 @@ def test_the_table_points_downwards() -> None:
 def test_a_package_imports_only_its_row(name: str) -> None:
     """No arrow runs upwards, neither at load nor late nor for types."""
     row = ARROWS[name].split()
-    assert not [str(one) for one in BETWEEN if one.arrow[0] == name and one.arrow[1] not in row]
+    assert not [str(one) for one in between() if one.arrow[0] == name and one.arrow[1] not in row]
 
 
 def test_the_table_holds_nothing_that_is_not_so() -> None:
     """Every arrow in the table is one that the sources have."""
     stated = {(name, word) for name, row in ARROWS.items() for word in row.split()}
-    assert stated <= {one.arrow for one in BETWEEN}
+    assert stated <= {one.arrow for one in between()}
 
 
 def test_no_files_import_each_other() -> None:
     """No circle of files, whatever the moment; a table of built-ins names its own as texts."""
-    arrows = {(one.module, one.target) for one in OWN if one.when != TEXT}
+    arrows = {(one.module, one.target) for one in own() if one.when != TEXT}
     assert circles(arrows) == []
 
 
@@ -281,7 +297,7 @@ def test_the_engine_never_makes_a_kernel() -> None:
     netlink = ("kernel.netlink", "kernel.netlink.fingerprint")
     makers = {
         one.module
-        for one in OWN
+        for one in own()
         if one.target in netlink and one.names & {"Netlink", "Fingerprinted"}
     }
     assert makers <= {"netalias", "kernel.netlink.fingerprint"}
@@ -289,12 +305,12 @@ def test_the_engine_never_makes_a_kernel() -> None:
 
 def test_procfs_stands_apart() -> None:
     """procfs knows nothing of netalias and could be a distribution of its own."""
-    assert not [str(one) for one in BETWEEN if one.arrow[0] == "procfs"]
+    assert not [str(one) for one in between() if one.arrow[0] == "procfs"]
 
 
 def test_importing_netalias_imports_nothing() -> None:
     """The front door is open at once; the rooms behind it are loaded on use."""
-    assert not [str(one) for one in IMPORTS if one.module == "netalias" and one.when == LOADED
+    assert not [str(one) for one in everything() if one.module == "netalias" and one.when == LOADED
                 and one.target != "__future__"]  # fmt: skip
 
 
@@ -302,7 +318,7 @@ def test_sockets_stay_below() -> None:
     """No package but SOCKETS takes more from a socket module than the conversion of addresses."""
     wrong = [
         str(one)
-        for one in FOREIGN
+        for one in foreign()
         if room(one.target) in ("_socket", "socket") and one.when != TYPES
         and one.arrow[0] not in SOCKETS and not one.names <= ONLY_CONVERTED
     ]  # fmt: skip
@@ -312,11 +328,11 @@ def test_sockets_stay_below() -> None:
 @pytest.mark.parametrize("name", TAKEN_BY)
 def test_modules_of_others_stay_where_they_belong(name: str) -> None:
     """A library that is slow to load, or that reaches the machine, has its own room."""
-    takers = {one.module for one in FOREIGN if room(one.target) == name and one.when != TYPES}
+    takers = {one.module for one in foreign() if room(one.target) == name and one.when != TYPES}
     assert not {taker for taker in takers if not re.fullmatch(TAKEN_BY[name], taker)}
 
 
 def test_nothing_slow_is_loaded_by_a_module_of_the_short_path() -> None:
     """typing, re, enum and their like stand under TYPE_CHECKING, or in a room of their own."""
-    wrong = [one for one in FOREIGN if room(one.target) in SLOW and one.when == LOADED]
+    wrong = [one for one in foreign() if room(one.target) in SLOW and one.when == LOADED]
     assert not [str(one) for one in wrong if not re.fullmatch(SLOW_ROOMS, one.module)]
