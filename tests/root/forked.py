@@ -31,10 +31,12 @@ STARTING = ("PYTHON", "LANG", "LC_", "TZ")
 
 
 class Forks:
-    """The fork server of this process, which is started when it is wanted."""
+    """A fork server of this process, which is started when it is wanted, and loads these modules of
+    netalias beside the usual ones."""
 
-    def __init__(self, script: Path) -> None:
+    def __init__(self, script: Path, *modules: str) -> None:
         self.script = script
+        self.modules = modules
         self._socket: socket.socket | None = None
         self._born: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -68,7 +70,8 @@ class Forks:
     def _start(self) -> None:
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
-            subprocess.run([sys.executable, str(SERVER)], stdin=other, check=True)
+            words = [sys.executable, str(SERVER), *self.modules]
+            subprocess.run(words, stdin=other, check=True)
 
     def _run(
         self,

@@ -4,6 +4,7 @@ Its standard input is the socket of ``forked.py``, of whose process it is no chi
 children of theirs. A command comes as one message, with the descriptors of its standard streams, of
 its network namespace and of its folder; the answers are the process id of the child and, when that
 is over, its status as waitpid(2) gives it. From the fork on the child does what the script does.
+Its arguments are modules of netalias that it loads beside the usual ones.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ USUAL = (
     "observed.orphans", "plan.compare", "plan.diff", "plan.order", "plan.unchanged",
     "runtime.former", "runtime.sysctls", "views.diff", "views.json",
 )  # fmt: skip
-"""What most commands load. All others load it themselves, as they do without a fork server."""
+"""What most commands load. What else one needs it loads itself, as it does without a fork server."""
 
 CLONE_NEWNET = 0x40000000
 MESSAGE = 1 << 18
@@ -79,7 +80,7 @@ def serve(server: socket.socket) -> bool:
             return False
 
 
-for name in USUAL:
+for name in (*USUAL, *sys.argv[1:]):
     __import__(f"netalias.{name}")
 gc.freeze()
 if serve(socket.socket(fileno=os.dup(0))):
