@@ -8,7 +8,9 @@ import matrix
 import pytest
 from places import COLUMNS
 
-CASES = [(row, *settings) for row in matrix.ROWS for settings in COLUMNS]
+CASES = [(row, *settings) for settings in COLUMNS for row in matrix.ROWS]
+"""Column by column, and the kinds of each one after the other: rows that are made together follow
+one another, so that few of several processes make the same."""
 
 
 def name(case: tuple[matrix.Row, int, int]) -> str:
