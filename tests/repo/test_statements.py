@@ -97,32 +97,37 @@ DEVICES = Series(
 SERIES = (ALIASES, IFACE, LINKS, VIF, DEVICES)
 
 
-def holders(
-    node: ast.AST, place: str, inherited: set[int], series: Series
-) -> Iterator[tuple[str, set[int]]]:
-    """Every test below *node*: its name, and the statements of it and of its class."""
+def documented(
+    node: ast.AST, place: str, above: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every test below *node*: its name, and the docstrings of its file, its class and itself."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
-            own = series.numbers(ast.get_docstring(child) or "")
-            yield from holders(child, f"{place}::{child.name}", inherited | own, series)
+            texts = (*above, ast.get_docstring(child) or "")
+            yield from documented(child, f"{place}::{child.name}", texts)
         elif isinstance(child, ast.FunctionDef) and child.name.startswith("test_"):
-            text = ast.get_docstring(child) or ""
-            yield f"{place}::{child.name}", inherited | series.numbers(text)
+            yield f"{place}::{child.name}", (*above, ast.get_docstring(child) or "")
+
+
+@functools.cache
+def docstrings() -> dict[str, tuple[str, ...]]:
+    """Every test with its docstrings; all series read them, and the files are read once."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        if path != Path(__file__):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            place = str(path.relative_to(TESTS))
+            found.update(documented(tree, place, (ast.get_docstring(tree) or "",)))
+    return found
 
 
 @functools.cache
 def held(series: Series) -> dict[int, list[str]]:
     """Statement: the tests that hold it."""
     found: dict[int, list[str]] = {}
-    for path in sorted(TESTS.rglob("test_*.py")):
-        if path == Path(__file__):
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        place = str(path.relative_to(TESTS))
-        inherited = series.numbers(ast.get_docstring(tree) or "")
-        for name, stated in holders(tree, place, inherited, series):
-            for number in stated:
-                found.setdefault(number, []).append(name)
+    for name, texts in docstrings().items():
+        for number in set().union(*map(series.numbers, texts)):
+            found.setdefault(number, []).append(name)
     return found
 
 
