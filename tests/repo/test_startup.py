@@ -218,13 +218,16 @@ class Launched:
             )
 
     def instructions(self, words: Sequence[str], status: int = 0) -> int:
-        """How many a command takes (valgrind --tool=callgrind, Ir)."""
-        valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        done = self.run([*valgrind, *words], check=False)
+        """How many a command takes (I refs).
+
+        Cachegrind without its cache counts the same as Callgrind, and is twice as fast.
+        """
+        tool = ["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+        done = self.run(["valgrind", *tool, *words], check=False)
         assert done.returncode == status, done.stderr
-        found = re.search(r"Collected : (\d+)", done.stderr)
+        found = re.search(r"I +refs: +([\d,]+)", done.stderr)
         assert found, done.stderr
-        return int(found[1])
+        return int(found[1].replace(",", ""))
 
     def memory(self, words: Sequence[str]) -> int:
         """The largest resident set in KiB (getrusage(2))."""
