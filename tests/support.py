@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -34,6 +35,12 @@ SLOW = float(os.environ.get("NETALIAS_SLOW", "1"))
 PATIENCE = 30.0
 """Seconds, times SLOW, within which comes true what takes milliseconds: a machine that has other
 work too may let a process wait for long, and only a test that fails waits to the end."""
+
+RTM_GETLINK, IFLA_OPERSTATE = 18, 16
+OPERSTATES = (
+    "UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"
+)  # fmt: skip
+"""By the numbers of linux/if.h."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -177,7 +184,27 @@ def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str =
     here.run(["ip", "-batch", "-"], input=born + raised.format(name))
     there.run(["ip", "-batch", "-"], input=raised.format(peer))
     for namespace, device in ((there, peer), (here, name)):
-        until(lambda: "state UP" in namespace.ip(f"link show {device}"))  # noqa: B023 it is over by then
+        until(lambda: operstate(namespace, device) == "UP")  # noqa: B023 it is over by then
+
+
+def operstate(namespace: Namespace, device: str) -> str:
+    """The state of a device that ip(8) shows after ``state``, without a process.
+
+    Raises OSError where there is no such device.
+    """
+    with namespace:
+        index = socket.if_nametoindex(device)
+        asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    with asking:
+        asking.send(struct.pack("=IHHII BxHiII", 32, RTM_GETLINK, 1, 0, 0, 0, 0, index, 0, 0))
+        data = asking.recv(65536)
+    at = 32
+    while at < len(data):
+        length, kind = struct.unpack_from("=HH", data, at)
+        if kind == IFLA_OPERSTATE:
+            return OPERSTATES[data[at + 4]]
+        at += (length + 3) & ~3
+    raise OSError(f"the kernel says nothing of the state of {device}")
 
 
 def until(predicate: Callable[[], T], seconds: float = PATIENCE) -> T:

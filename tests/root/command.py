@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import schemas
 from forked import Forks
-from support import LINUX, PATIENCE, SLOW, Namespace, until
+from support import LINUX, PATIENCE, SLOW, Namespace, operstate, until
 
 from netalias import runtime
 
@@ -125,7 +125,7 @@ def ip_json(namespace: Namespace, words: str) -> list[Json]:
 
 def wait_for_state(namespace: Namespace, device: str, state: str) -> None:
     """The kernel follows the carrier of a device a little later (linkwatch)."""
-    until(lambda: ip_json(namespace, f"link show dev {device}")[0]["operstate"] == state)
+    until(lambda: operstate(namespace, device) == state)
 
 
 def wait_for_local_route(namespace: Namespace, address: str) -> None:
