@@ -30,7 +30,7 @@ USUAL = (
     "observed.orphans", "plan.compare", "plan.diff", "plan.order", "plan.unchanged",
     "runtime.former", "runtime.sysctls", "views.diff", "views.json",
 )  # fmt: skip
-"""What most commands load. What else one needs it loads itself, as it does without a fork server."""
+"""What most commands load. What else one needs it loads itself, as without a fork server."""
 
 CLONE_NEWNET = 0x40000000
 MESSAGE = 1 << 18
