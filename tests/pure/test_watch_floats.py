@@ -26,8 +26,9 @@ from netalias.model.leases import RenewAddress
 from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
 from netalias.views import metrics
-from netalias.watch import floats
-from netalias.watch.floats import CHUNK, LEAVING, LOOK, Floats
+from netalias.watch import making
+from netalias.watch.floats import LOOK, Floats
+from netalias.watch.making import CHUNK, LEAVING
 
 LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
 MACVLAN = "float web eth0:100-104 10.0.0.100-104/24 kind macvlan"
@@ -184,7 +185,7 @@ def test_a_stop_before_the_deadline_counts_makes_nothing(monkeypatch: pytest.Mon
         def __enter__(self) -> None:
             host.apart += 100.0
 
-    monkeypatch.setattr(floats, "Deadline", Stopped)
+    monkeypatch.setattr(making, "Deadline", Stopped)
     assert host.take("10.0.0.100", left=10.9) == ["gone web/10.0.0.100"]
     assert host.there() == {}
 
@@ -193,7 +194,7 @@ def test_what_is_undone_gets_no_lifetime_back() -> None:
     """The former one would begin anew, and end later than it may."""
     host = Host()
     host.take("10.0.0.100", left=20)
-    diff = host.floats._differences([("web", "10.0.0.100")], 3)
+    diff = host.floats._making.differences([("web", "10.0.0.100")], 3)
     steps = [step for item in diff.items for step in item.plan.steps]
     assert [type(step) for step in steps] == [RenewAddress]
     assert [step.inverse() for step in steps] == [None]
@@ -535,7 +536,8 @@ def test_many_are_made_a_few_at_a_time() -> None:
     """Proofs come in between."""
     count = CHUNK + 10
     host = Host(f"float web eth0:1-{count} 10.1.0.1-10.1.{count >> 8}.{count & 255}/32 kind label")
-    texts = [host.floats._pools["web"].spelled(one) for one in host.floats._pools["web"].addresses]
+    pool = host.floats._places.pools["web"]
+    texts = [pool.spelled(one) for one in pool.addresses]
     host.take(*texts, left=20)
     assert len(host.there()) == count
     host.order(Extend(host.boottime + 21.5))
