@@ -12,8 +12,6 @@ from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.runtime import TEXTS
 from netalias.runtime.instance import Instance
-from netalias.sources import configuration
-from netalias.system.backoff import Backoff, Debounce
 from netalias.system.bug import report
 from netalias.system.guarded import Guarded
 from netalias.system.inotify import Followed
@@ -25,7 +23,7 @@ from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
-from netalias.watch.files import PLACES, Files, passes
+from netalias.watch.files import Files
 from netalias.watch.following import Following
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
@@ -34,6 +32,7 @@ from netalias.watch.pools import Pools
 from netalias.watch.records import kept_in
 from netalias.watch.relays import Relays
 from netalias.watch.release import release
+from netalias.watch.reloading import Reloading
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
@@ -56,9 +55,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-HOLD = 1.0
-"""Seconds that repairs wait at most for files that were changed a moment ago to be read."""
-
 
 class Watcher:
     """One run. *engine* does not wait for the lock.
@@ -73,8 +69,9 @@ class Watcher:
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
         self._settings = settings
-        self._files = Files(settings.files, engine.registry, settings.most)
-        self._read()
+        files = Files(settings.files, engine.registry, settings.most)
+        self.reloading = Reloading(files, self.journal, monotonic, self._settled, self._failed)
+        self.reloading.read()
         engine.kernel.permitted()
         self._folder = self._locked(str, settings.wait)
         self._start = start = self._taken() if settings.takeover else Beginning()
@@ -137,12 +134,6 @@ class Watcher:
                 self.health, engine, self.journal, trust.absolute(settings.metrics),
                 settings.metrics_aliases, time,
             )  # fmt: skip
-        self._burst = Debounce()
-        self._hold = 0.0
-        self._followed: Followed | None = None
-        self._patience = Backoff()
-        self._unseen: list[str] = []
-        self._complaint = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
         """The result of *work* with the runtime directory, under the lock; waits *wait* seconds."""
@@ -164,7 +155,7 @@ class Watcher:
         lock = self._start.take("lock")
         with (
             self._start,
-            Instance(self._folder, self._files.names, lock, self._settings.words) as instance,
+            Instance(self._folder, self.reloading.names, lock, self._settings.words) as instance,
             Signals() as signals,
         ):
             self.instance, self._signals = instance, signals
@@ -178,7 +169,7 @@ class Watcher:
                 directory = self._directory(instance)
                 try:
                     self._begin(files)
-                    self._serve(self._parts(signals, files, directory))
+                    self._serve(self._parts(signals, directory))
                     if self._successor:
                         self._serve([Remaining(self.announcer, signals, lambda: self._loop.end())])
                     else:
@@ -235,12 +226,11 @@ class Watcher:
         self._loop.end()
 
     def _begin(self, files: Followed) -> None:
-        self._follow(files)
-        self._read()  # they may have changed before they were followed
+        self.reloading.begin(files)
         for _ in self.monitor.start():
             pass
-        self.controller.load(self._declared, self._digest)
-        self._load_tasks(self._declared)
+        declared = self.reloading.declared
+        self._load(declared, self.reloading.digest)
         self.controller.start()
         self.republisher.learn(self.republisher.seen())
         self._act()
@@ -256,8 +246,8 @@ class Watcher:
         self._summary.begun()
         self._settings.ready()
         self.journal.info(f"watching: {self._summary.text()}")
-        if not len(self._declared) and not self._declared.tasks:
-            where = " and ".join(self._files.names) or "the usual files"
+        if not len(declared) and not declared.tasks:
+            where = " and ".join(self.reloading.names) or "the usual files"
             self.journal.warning(f"nothing is declared in {where} yet: no alias is kept")
 
     def _made_texts(self) -> TextService:
@@ -274,7 +264,7 @@ class Watcher:
             adopted=(self._start.take("claim"), self._start.take("texts")),
         )
 
-    def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
+    def _parts(self, signals: Signals, directory: Directory) -> list[Pollable]:
         summary = self._summary
         parts: list[Pollable] = [
             *self._settings.beside,  # the end comes first: a turn in a flood takes a while
@@ -291,24 +281,21 @@ class Watcher:
             self.announcer,
             self.responder,
             directory,
-            Reader([files.fileno()], lambda: self._files_changed(files)),
+            *self.reloading.parts(),
             self.checkpoint,
-            Timer(self._until_settled, lambda now: self._files_settled(files, now)),
             Timer(self.reannouncer.due, self._announce),
             Timer(self.renewer.due, lambda now: self._try(lambda: self._renew(now))),
             *self.texts.parts(),
             Timer(summary.due, summary.tick),
             self.takeover,
         ]
-        self._followed = files
         if self._metrics is not None:
             parts.append(Timer(self._metrics.due, self._metrics.write))
         return parts
 
     def _signalled(self, numbers: set[int]) -> None:
         if signal.SIGHUP in numbers:
-            assert self._followed is not None
-            self._reload(self._followed, forced=True)
+            self._reload(forced=True)
         if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
             self._loop.end()
             self.service.stopping()
@@ -347,7 +334,8 @@ class Watcher:
 
     # Declarations
 
-    def _load_tasks(self, declared: Declarations) -> None:
+    def _load(self, declared: Declarations, digest: str) -> None:
+        self.controller.load(declared, digest)
         self._summary.tasks = len(declared.tasks)
         self.keeper.load(declared.tasks)
         self.following.load(declared.tasks)
@@ -355,81 +343,24 @@ class Watcher:
         self._try(lambda: self.records.load(declared.tasks))
         self.pools.load(declared.tasks)
 
-    def _read(self) -> None:
-        found = self._files.content()
-        self._digest = configuration(found)
-        self._declared = self._files.parsed(found)
+    def _take(self, declared: Declarations, digest: str) -> None:
+        """Go by declarations that were read again. Raises StateError for a loss that is no
+        intention, and whatever keeps them from being taken over."""
+        check_reload(self.reloading.declared, declared, self._rails)
+        self._load(declared, digest)
+        self.journal.info(self._summary.read_again(len(declared)))
+        self._act()
 
-    def _files_changed(self, files: Followed) -> None:
-        """Note a change; a writer may not have finished yet."""
-        if files.read():
-            now = monotonic()
-            self._burst.changed(now, unfinished=files.unfinished)
-            self._hold = self._hold or now + HOLD
-
-    def _files_settled(self, files: Followed, now: float) -> None:
-        if self._burst.over(now):
-            held, self._hold = self._hold, 0.0
-            self._reload(files)
-            if held:
-                self._act()
-
-    def _is_held(self) -> bool:
-        """Whether files were changed a moment ago: what differs may be what they say now."""
-        if self._hold:
-            if monotonic() < self._hold:
-                return True
-            self._hold = 0.0
-        elif self._followed is not None:
-            followed = self._followed
-            self._try(lambda: self._files_changed(followed))
-        return bool(self._hold)
-
-    def _until_settled(self, now: float) -> float | None:
-        due = self._burst.due
-        return None if due is None else max(0.0, due - now)
-
-    def _follow(self, files: Followed) -> None:
-        """Follow the files. Changes that cannot be seen are looked for later."""
-        problems = files.follow(self._files.names or PLACES)
-        for problem in problems:
-            if problem not in self._unseen:
-                self.journal.warning(problem)
-        self._unseen = problems
-        if problems:
-            self._read_later()
-
-    def _read_later(self) -> None:
-        self._burst.changed(monotonic() + self._patience.next())
-
-    def _reload(self, files: Followed, *, forced: bool = False) -> None:
-        """Read the files again; with an error in them the declarations of before stay. A file that
-        cannot be read for a reason that may pass is read again later."""
+    def _reload(self, *, forced: bool = False) -> None:
+        """Read the files again."""
         self.service.reloading()
-        try:
-            self._follow(files)
-            found = self._files.content()
-            digest = configuration(found)
-            if forced or digest != self._digest:
-                declared = self._files.parsed(found)
-                check_reload(self._declared, declared, self._rails)
-                self.controller.load(declared, digest)
-                self._load_tasks(declared)
-                self._declared, self._digest = declared, digest
-                self.journal.info(self._summary.read_again(len(declared)))
-                self._act()
-            self._complaint = ""
-            if not self._unseen:
-                self._patience.reset()
-        except Exception as error:  # of the files, or a bug: neither may end the watcher
-            passing = passes(error)
-            before, self._complaint = self._complaint, str(error) or "memory" if passing else ""
-            if forced or not passing or self._complaint != before:
-                self._failed(error)
-                self.journal.error("the previous declarations stay in force")
-            if passing:
-                self._read_later()
+        self.reloading.reload(self._take, forced=forced)
         self._summary.begun()
+
+    def _settled(self) -> None:
+        """Read changed files again, and do what has waited for that."""
+        self._reload()
+        self._act()
 
     # Events
 
@@ -445,7 +376,7 @@ class Watcher:
 
     def _act(self) -> None:
         """Act on the events, and on their effects on texts, proxy entries and announcements."""
-        if self._is_held():
+        if self.reloading.held():
             return
         controller = self.controller
         self._try(controller.act)
@@ -465,7 +396,7 @@ class Watcher:
 
     def _until_act(self, now: float) -> float | None:
         wake = self.controller.wake
-        return None if wake is None else max(0.0, wake - now, self._hold - now)
+        return None if wake is None else max(0.0, wake - now, self.reloading.hold - now)
 
     def _lock_released(self) -> None:
         """Another process may have released the lock."""

@@ -694,13 +694,13 @@ def test_a_bug_ends_nothing(
 
     with cli.namespace:
         watcher = Watcher(Settings([str(conf)], private_texts=True), netalias.open())
-        monkeypatch.setattr(watcher._files, "parsed", fail)
+        monkeypatch.setattr(watcher.reloading._files, "parsed", fail)
         monkeypatch.setattr(watcher.controller, "act", fail)
         watcher.controller.touched = False
-        with Followed() as files:
-            watcher._reload(files, forced=True)
+        with Followed() as watcher.reloading._followed:
+            watcher._reload(forced=True)
             watcher._act()
-        assert (watcher._until_settled(0.0) is not None) == isinstance(error, MemoryError)
+        assert (watcher.reloading.due(0.0) is not None) == isinstance(error, MemoryError)
         watcher.monitor.close()
     lines = capfd.readouterr().err.splitlines()
     assert sum(said in line for line in lines) == 2

@@ -167,16 +167,16 @@ def test_a_reload_that_fails_for_a_while(
     monkeypatch.setattr(made, "_act", lambda: None)
     conf.write_text(LINES + "eth9:1 10.0.0.2/32 kind label\n")
     now = [1000.0]
-    monkeypatch.setattr(watcher_module, "monotonic", lambda: now[0])
-    with Followed() as files:
-        made._reload(files)
+    monkeypatch.setattr(made.reloading, "_clock", lambda: now[0])
+    with Followed() as made.reloading._followed:
+        made._reload()
         waits = []
-        while made._until_settled(now[0]) is not None:
-            waits.append(made._until_settled(now[0]))
+        while made.reloading.due(now[0]) is not None:
+            waits.append(made.reloading.due(now[0]))
             now[0] += waits[-1] or 0.0
-            made._files_settled(files, now[0])
+            made.reloading.settled(now[0])
     assert [round(wait or 0) for wait in waits] == [1, 2, 4]
-    assert len(made._declared) == len(made.controller.wished) == 2
+    assert len(made.reloading.declared) == len(made.controller.wished) == 2
     said = log.getvalue()
     assert said.count("the previous declarations stay in force") == 1
     assert "read again: 2 aliases declared" in said
@@ -196,19 +196,19 @@ def test_declarations_that_could_not_be_taken_over(
     monkeypatch.setattr(made.controller, "load", loading)
     monkeypatch.setattr(made, "_act", lambda: None)
     conf.write_text(LINES + "eth9:1 10.0.0.2/32 kind label\n")
-    with Followed() as files:
-        made._reload(files)
-        made._files_settled(files, made._burst.due or 0.0)
+    with Followed() as made.reloading._followed:
+        made._reload()
+        made.reloading.settled(made.reloading._burst.due or 0.0)
     assert len(made.controller.wished) == 2
 
 
 def test_what_does_not_pass_is_not_tried_again(made: Watcher, conf: Path, log: StringIO) -> None:
     """A wrong line stays wrong until the file changes, which is an event; each is told."""
-    with Followed() as files:
+    with Followed() as made.reloading._followed:
         for word in ("nonsense", "rubbish"):
             conf.write_text(f"eth9:0 {word}\n")
-            made._reload(files)
-            assert made._until_settled(monotonic()) is None
+            made._reload()
+            assert made.reloading.due(monotonic()) is None
             assert word in log.getvalue()
     assert log.getvalue().count("stay in force") == 2
 
@@ -219,21 +219,23 @@ def test_changes_that_cannot_be_seen_are_looked_for(
     """Where inotify has no watch left the files are read again from time to time."""
     problem = f"{conf}: changes cannot be seen: No space left on device"
     now = [1000.0]
-    monkeypatch.setattr(watcher_module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(made.reloading, "_clock", lambda: now[0])
+    monkeypatch.setattr(made, "_act", lambda: None)
     with Followed() as files:
         monkeypatch.setattr(files, "follow", lambda paths: [problem])
-        made._follow(files)
+        made.reloading._followed = files
+        made.reloading._follow()
         waits = []
         for _ in range(4):
-            waits.append(made._until_settled(now[0]) or 0.0)
+            waits.append(made.reloading.due(now[0]) or 0.0)
             now[0] += waits[-1]
-            made._files_settled(files, now[0])
+            made.reloading.settled(now[0])
         assert [round(wait) for wait in waits] == [1, 2, 4, 8]
         assert log.getvalue().count(problem) == 1
         monkeypatch.setattr(files, "follow", lambda paths: [])
-        now[0] += made._until_settled(now[0]) or 0.0
-        made._files_settled(files, now[0])
-        assert made._until_settled(now[0]) is None
+        now[0] += made.reloading.due(now[0]) or 0.0
+        made.reloading.settled(now[0])
+        assert made.reloading.due(now[0]) is None
 
 
 @pytest.mark.parametrize("how", ["<(cat FILE)", "/dev/stdin < <(cat FILE)"])
