@@ -3,7 +3,8 @@ kernels, each with a clock of its own. Time is a number that passes when it is t
 
 A kernel has an address until its lifetime is over, however long the processes have been dead.
 ``owners()`` are the hosts whose kernels answer: at no time may there be two for one address, which
-is checked whenever one is made.
+is checked whenever one is made. The one exception is that of docs/cluster.md: what stood on a
+machine while it was suspended stands for the rest of its lifetime, and is no owner.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from netalias.cluster.orders import (
 from netalias.cluster.outbox import Asked
 from netalias.cluster.placement import Key
 from netalias.cluster.records import Spread
+from netalias.cluster.suspend import Suspension
 
 PREFIX = "/netalias"
 FOLLOWING = 1e9
@@ -45,21 +47,55 @@ def spread(first: int, last: int, prefers: str = "", hold_down: int = 0) -> Spre
 
 
 class Kernel:
-    """The addresses of a host, each with the true time at which it goes. Its timer is *late*."""
+    """The addresses of a host, each with the true time at which it goes. Its timer is *late*.
+
+    ``since`` is the true time at which the machine was suspended, None while it runs; ``rests``
+    are the addresses that stand for the rest of their lifetimes after that.
+    """
 
     def __init__(self, late: float) -> None:
         self.late = late
         self.ends: dict[Key, float] = {}
+        self.rests: set[Key] = set()
+        self.since: float | None = None
 
     def has(self, key: Key, now: float) -> bool:
         """Whether it answers for an address."""
-        return self.ends.get(key, 0.0) > now
+        return self.since is None and self.ends.get(key, 0.0) > now
+
+    def owns(self, key: Key, now: float) -> bool:
+        """Whether it answers for an address that was set since the machine was suspended last."""
+        return self.has(key, now) and key not in self.rests
+
+    def set(self, key: Key, end: float) -> None:
+        """An address gets the time at which it goes."""
+        self.ends[key] = end
+        self.rests.discard(key)
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Addresses go."""
+        for key in keys:
+            self.ends.pop(key, None)
+            self.rests.discard(key)
+
+    def suspend(self, now: float) -> None:
+        """Its jiffies stand still from now on."""
+        self.since = now
+
+    def resume(self, now: float) -> float:
+        """They go on; the seconds for which they have not."""
+        assert self.since is not None
+        slept, self.since = now - self.since, None
+        self.ends = {key: end + slept for key, end in self.ends.items()}
+        self.rests = {*self.ends}
+        return slept
 
     def expire(self, now: float) -> list[Key]:
         """Remove what has run out."""
+        if self.since is not None:
+            return []
         found = [key for key, end in self.ends.items() if end <= now]
-        for key in found:
-            del self.ends[key]
+        self.remove(found)
         return found
 
 
@@ -107,6 +143,7 @@ class Host:
         self.pools: dict[str, Spread] = dict(cluster.pools)
         self.tokens = Tokens(name)
         self.alive = False
+        self.slept = 0.0
         self.agent_stopped = self.watch_stopped = False
         self.watched: set[Key] = set()
         self.until = 0.0
@@ -123,11 +160,32 @@ class Host:
         """Its CLOCK_BOOTTIME."""
         return self.base + self.cluster.now * self.rate
 
+    def monotonic(self) -> float:
+        """Its CLOCK_MONOTONIC, which does not count what it was suspended for."""
+        return self.clock() - self.slept
+
+    @property
+    def suspended(self) -> bool:
+        """Whether nothing goes on but CLOCK_BOOTTIME."""
+        return self.kernel.since is not None
+
+    def suspend(self) -> None:
+        """The machine is suspended, and answers nobody."""
+        self.kernel.suspend(self.cluster.now)
+
+    def resume(self) -> None:
+        """It goes on; what stands there has no more than a lifetime left."""
+        now = self.cluster.now
+        self.slept += self.kernel.resume(now) * self.rate
+        most = now + (self.ttl + self.kernel.late) / self.rate + TICK
+        assert all(end <= most for end in self.kernel.ends.values())
+
     def start(self) -> None:
         """The processes begin, and find what stands in the kernel."""
         assert not self.alive
         self.alive = True
         self.watched.clear()
+        self._watcher_apart = Suspension(self.clock(), self.monotonic())
         self.begin_agent()
 
     def begin_agent(self) -> None:
@@ -145,6 +203,7 @@ class Host:
         self.watched.clear()
         self.done = 0
         settings = Settings(self.node, 100, self.ttl)
+        self._agent_apart = Suspension(self.clock(), self.monotonic())
         self.agent = Agent(settings, PREFIX, self.tokens.after(), lambda: self.cluster.now)
         if self.kernel.ends:
             self.reports.append(Stands(self.kernel.ends).line())
@@ -162,13 +221,15 @@ class Host:
 
     def work(self) -> bool:
         """One round of both processes; whether anything happened."""
-        if not self.alive:
+        if not self.alive or self.suspended:
             return False
         happened = self._watch() if not self.watch_stopped else False
         return (self._run_agent() if not self.agent_stopped else False) or happened
 
     def next(self) -> float:
         """Seconds of true time until something is due here by itself."""
+        if self.suspended:
+            return FOLLOWING
         times = [end - self.cluster.now for end in self.kernel.ends.values()]
         if self.alive and not self.agent_stopped:
             assert self.engine is not None
@@ -182,7 +243,9 @@ class Host:
     def _run_agent(self) -> bool:
         engine, agent = self.engine, self.agent
         assert engine is not None
-        happened = False
+        happened = bool(self._agent_apart.passed(self.clock(), self.monotonic()))
+        if happened:
+            agent.suspended(self.clock())
         engine.tick(self.cluster.now)
         for answer in engine.answers():
             asked = self.numbers.get(answer.number)
@@ -219,6 +282,8 @@ class Host:
 
     def _watch(self) -> bool:
         happened = bool(self.orders)
+        if self._watcher_apart.passed(self.clock(), self.monotonic()):
+            self._remove([*self.kernel.ends])
         while self.orders:
             self.done += 1
             self._obey(parse(self.orders.popleft()))
@@ -255,14 +320,13 @@ class Host:
         assert not others, f"{now}: {self.name} makes {key}, which {others} answer for"
         # The kernel gets it as late as the deadline allows, and its timer is late as well.
         life = fence.SETTING + seconds + self.kernel.late
-        self.kernel.ends[key] = now + life / self.rate
+        self.kernel.set(key, now + life / self.rate)
 
     def _has(self, key: Key) -> bool:
         return self.kernel.has(key, self.cluster.now)
 
     def _remove(self, keys: Collection[Key]) -> None:
-        for key in keys:
-            self.kernel.ends.pop(key, None)
+        self.kernel.remove(keys)
         self.watched.difference_update(keys)
         self._report(Gone(self.done, keys))
 
@@ -304,8 +368,8 @@ class Cluster:
             host.start()
 
     def owners(self, key: Key) -> list[str]:
-        """The hosts that answer for an address."""
-        return [one.name for one in self.hosts.values() if one.kernel.has(key, self.now)]
+        """The hosts that answer for an address, but for what was suspended."""
+        return [one.name for one in self.hosts.values() if one.kernel.owns(key, self.now)]
 
     def free(self, key: Key, asking: Host) -> bool:
         """Whether nobody answers a probe of one host."""

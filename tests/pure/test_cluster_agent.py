@@ -356,6 +356,35 @@ def test_a_suspended_host_gives_up_everything_at_once() -> None:
     assert found.spread() == {"a": 4, "b": 4, "c": 4}
 
 
+def test_what_was_suspended_stands_for_the_rest_of_its_lifetime() -> None:
+    """The exception of docs/cluster.md at its worst: nothing runs any more that could look."""
+    found = cluster()
+    host = found.hosts["a"]
+    host.agent_stopped = host.watch_stopped = True
+    host.suspend()
+    found.run(60.0, lambda: found.spread() == {"a": 0, "b": 6, "c": 6})
+    host.resume()
+    assert found.spread() == {"a": 4, "b": 6, "c": 6}
+    found.run(found.ttl + fence.LATE)
+    assert found.spread() == {"a": 0, "b": 6, "c": 6}
+
+
+def test_what_was_suspended_goes_first_of_all() -> None:
+    """Both processes look at their clocks before anything else; the share comes again later."""
+    found = cluster()
+    host = found.hosts["a"]
+    host.suspend()
+    found.run(60.0, lambda: found.spread() == {"a": 0, "b": 6, "c": 6})
+    host.resume()
+    assert found.spread()["a"] == 4
+    host.ordered.clear()
+    host.work()
+    assert found.spread()["a"] == 0
+    assert host.ordered[0].word == "release"
+    found.run(30.0, lambda: found.spread() == {"a": 4, "b": 4, "c": 4})
+    assert found.whole()
+
+
 def test_an_address_that_somebody_else_uses_is_not_taken() -> None:
     """It is told, and taken when he has gone."""
     found = Cluster("ab", {"web": spread(1, 2)})

@@ -1,5 +1,6 @@
-"""Clocks that drift, freezes, partitions, kills, lost answers and changes of leader in any order:
-no address is ever on two hosts, and when all is over each one is on exactly one, evenly."""
+"""Clocks that drift, freezes, partitions, suspensions, kills, lost answers and changes of leader in
+any order: no address is ever on two hosts, and when all is over each one is on exactly one, evenly.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
 from netalias.cluster import fence
 from netalias.cluster.records import Keys
 from netalias.cluster.store import Change, Delete, Put
+from netalias.cluster.suspend import MARGIN
 
 NAMES = "abcd"
 RATES = st.sampled_from([1 - fence.RATE, 1.0, 1 + fence.RATE])
@@ -59,10 +61,34 @@ class Clustered(RuleBasedStateMachine):
             host.watch_stopped = on
         self.cluster.run(0.0)
 
+    @rule(name=HOSTS, seconds=st.sampled_from([0.1, 0.24, 0.3, 4.0, 20.0]))
+    def suspend(self, name: str, seconds: float) -> None:
+        """A machine is suspended for a while, and goes on: CLOCK_BOOTTIME alone has counted that.
+        Whatever can run releases first of all what stands there."""
+        host = self.host(name)
+        if host.suspended:
+            return
+        host.suspend()
+        self.cluster.run(seconds)
+        host.resume()
+        self.cluster.run(0.0)
+        if seconds > MARGIN and host.alive and not host.watch_stopped:
+            assert not host.kernel.rests
+
+    @rule(name=HOSTS, on=st.booleans())
+    def sleep(self, name: str, on: bool) -> None:
+        """A machine is suspended while other things happen, or goes on."""
+        host = self.host(name)
+        if on != host.suspended:
+            (host.suspend if on else host.resume)()
+        self.cluster.run(0.0)
+
     @rule(name=HOSTS)
     def kill(self, name: str) -> None:
         """kill -9 of a host's processes, or their new start."""
         host = self.host(name)
+        if host.suspended:
+            return
         if host.alive:
             host.kill()
         else:
@@ -73,7 +99,7 @@ class Clustered(RuleBasedStateMachine):
     def kill_agent(self, name: str) -> None:
         """kill -9 of the agent: the watcher starts another one."""
         host = self.host(name)
-        if host.alive and not host.watch_stopped:
+        if host.alive and not host.watch_stopped and not host.suspended:
             host.agent_stopped = False
             host.begin_agent()
 
@@ -136,7 +162,8 @@ class Clustered(RuleBasedStateMachine):
     @rule(name=HOSTS, last=st.sampled_from([6, 9]))
     def declare(self, name: str, last: int) -> None:
         """A host has other addresses in its file."""
-        self.host(name).declare({"web": spread(1, last)})
+        if not self.host(name).suspended:
+            self.host(name).declare({"web": spread(1, last)})
 
     @invariant()
     def one_owner(self) -> None:
@@ -159,6 +186,8 @@ class Clustered(RuleBasedStateMachine):
         if cluster.store.down:
             cluster.store.start()
         for name, host in cluster.hosts.items():
+            if host.suspended:
+                host.resume()
             host.agent_stopped = host.watch_stopped = False
             if not host.alive:
                 host.start()
