@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from os import access
 
 # Not "from netalias": that would ask its __getattr__ first, which raises an error for each module.
 import netalias.errors as errors
@@ -24,6 +25,12 @@ else:
 
 ENDING = (1, 15)
 """SIGHUP and SIGTERM."""
+FLOATS = "/floats"
+"""That of runtime/tasks.py, which a command for one alias does not load."""
+DECLARED = (
+    "/etc/netalias.conf", "/etc/netalias.d", "/run/netalias.d", "/usr/lib/netalias.d",
+)  # fmt: skip
+"""The file and the folders of sources.py, likewise."""
 
 
 class Options:
@@ -125,6 +132,8 @@ def _alias(options: Options, words: list[str]) -> int:
         with options.engine() as engine:
             return int(_function("cli.show.detail")(options, engine, words[0]))
     with options.engine() as engine:
+        if wish.address and may_float(options, engine):
+            _function("cli.floating.check")(options, engine, [wish])
         if options.dry_run:
             from netalias.cli.rehearsal import rehearsal
 
@@ -147,6 +156,15 @@ def _alias(options: Options, words: list[str]) -> int:
         if first and not (options.dry_run or options.quiet):
             _function("cli.firewall.tell")(options, done)
     return errors.STATUS_OK
+
+
+def may_float(options: Options, engine: Engine) -> bool:
+    """Whether a watcher has left a record of addresses that float, or this host has declarations,
+    which are about its own namespace."""
+    folder = engine.runtime.path
+    if folder and access(folder + FLOATS, 0):
+        return True
+    return not options.netns and any([access(one, 0) for one in DECLARED])
 
 
 VERBS = {

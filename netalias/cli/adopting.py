@@ -37,7 +37,7 @@ def adopt_(options: Options, words: list[str]) -> int:
             from netalias.cli.rehearsal import rehearsal
 
             engine = rehearsal(first)
-        steps, notes = _adopt(engine, [word for word in words if word not in files], found)
+        steps, notes = _adopt(options, engine, [word for word in words if word not in files], found)
     for note in notes if not options.quiet else ():
         complain(note, "warning: ")
     tell(options, steps)
@@ -54,6 +54,16 @@ def names_only(words: list[str]) -> None:
             )
 
 
+def floating(
+    options: Options, engine: Engine, addresses: Iterable[tuple[AliasName, bytes]]
+) -> None:
+    """Raises AlreadyExists for an address that floats: it would stand for ever."""
+    from netalias.cli.floating import refuse
+
+    named = [(str(name), packed) for name, packed in addresses]
+    refuse(options, engine, named, "netalias watch makes it, where the cluster says")
+
+
 def _is_file(word: str) -> bool:
     """Whether a word is a path: it has a slash, and is no address with a prefix length."""
     return "/" in word and (word[0] in "./" or not _is_address(word))
@@ -64,7 +74,7 @@ def _is_address(word: str) -> bool:
 
 
 def _adopt(
-    engine: Engine, words: Sequence[str], found: list[tuple[str, bytes]]
+    options: Options, engine: Engine, words: Sequence[str], found: list[tuple[str, bytes]]
 ) -> tuple[list[Step], list[str]]:
     """Adopt what *words* select, and what the files *found* declare; the steps that were done, and
     notes. Raises BadName, NoSuchDevice, AlreadyExists, StateError, KernelError."""
@@ -73,7 +83,9 @@ def _adopt(
 
     observed = engine.observe()
     wishes, rest = _by_address(words, observed)
-    select(observed, rest, [])  # all or nothing
+    chosen = select(observed, rest, [])  # all or nothing
+    floating(options, engine, [(one.name, one.address) for one in chosen])
+    floating(options, engine, [(one.name, one.address) for one in wishes])
     steps: list[Step] = []
     notes: list[str] = []
     done = [adopt(engine, rest)] if rest else []
@@ -81,6 +93,7 @@ def _adopt(
     if found:
         parsed = declarations.parse(sources.decode(found), engine.registry, withheld)
         declarations.check(parsed)
+        floating(options, engine, [(wish.name, wish.address) for wish, _ in parsed])
         by_file = adopt_wishes(engine, [wish for wish, _ in parsed])
         steps, notes = by_file.steps, by_file.notes
     for one in done:

@@ -38,6 +38,7 @@ class Interrupted(KeyboardInterrupt):
 def batch(options: Options, words: list[str]) -> int:
     """Execute the commands of a file; the exit status, that of the first error."""
     name, text, most = read(options, words)
+    from netalias.cli.floating import mark
     from netalias.cli.zeros import refuse
     from netalias.engine.batch import parse_commands
 
@@ -45,6 +46,7 @@ def batch(options: Options, words: list[str]) -> int:
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         refuse(first, parsed)
+        mark(options, first, parsed)
         with first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:
@@ -101,11 +103,15 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
     """Execute the *parsed* commands of one command line; the exit status."""
     from netalias.desired.declarations import counted
 
-    deleting = parsed[0].deletes
+    deleting, forced = parsed[0].deletes, options.force
     # What is missing keeps nothing else from being deleted or changed.
     options.force = options.force or all(one.wish and not one.wish.address for one in parsed)
     made = _devices(options)
     with options.engine() as first:
+        if not forced:
+            from netalias.cli.floating import mark
+
+            mark(options, first, parsed)
         with first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, "", parsed, made)
         if made is not None:

@@ -118,8 +118,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --dry-run                        print the steps without executing them; reconcile: as check
   --hands-off                      leave the sysctls of main devices alone
   --force                          go on when the main device is down, and change the address of
-                                   this SSH session; let a prefix cut off other hosts; batch: go on
-                                   after errors too
+                                   this SSH session; let a prefix cut off other hosts; take an
+                                   address that floats; batch: go on after errors too
   --absent-ok                      NAME-: an alias that is not there is no error; pool release:
                                    neither is an address that is not taken
   --save                           NAME, adopt, batch: write the change into the files as well

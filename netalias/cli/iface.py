@@ -112,6 +112,11 @@ def add(options: Options, device: str, words: list[str]) -> int:
     from netalias.plan import iface as plan
 
     address = wanted(words[1:], words[0])
+    if not options.force:
+        from netalias.cli.floating import refuse
+
+        with options.engine() as engine:
+            refuse(options, engine, [(f"iface {device}", address.local)])
     replace = words[0].endswith("!")
     return _change(options, device, lambda table: plan.add(table, address, replace=replace))
 

@@ -25,7 +25,7 @@ from netalias.runtime import instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netalias.cli import Options
     from netalias.desired import Wish
@@ -99,7 +99,8 @@ def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
             for name in mine
             if name.slot == one.wish.name.slot
         }
-    floats = "" if deleted else _floating(declared, wishes)
+    ends = deleted or any(one.up is False for one in wishes.values())
+    floats = _returning(keeper, declared, mine) if ends else _floating(declared, wishes)
     if floats:
         return floats
     found_by = {item.name: item.sign for item in items if item.sysctl_change is None}
@@ -133,6 +134,21 @@ def _floating(declared: declarations.Declarations, wishes: Mapping[AliasName, Wi
                 return (
                     f"{name}: {pool.spelled(wish.address)} belongs to {pool.title} ({pool.place}):"
                     f" another host may have it, and both would answer (netalias {name}-)"
+                )
+    return ""
+
+
+def _returning(
+    keeper: Keeper, declared: declarations.Declarations, mine: Iterable[AliasName]
+) -> str:
+    """The line about the first of these aliases that floats, which a watcher makes again; empty
+    without one."""
+    for pool in pools(declared) if keeper.resident else ():
+        for name in sorted(mine):
+            if name.main == pool.main and name.slot in pool.slots:
+                return (
+                    f"{name} belongs to {pool.title} ({pool.place}): {keeper.title} makes it again"
+                    " for as long as the cluster has it here (netalias cluster drain)"
                 )
     return ""
 

@@ -68,6 +68,11 @@ class Move(Run):
             from netalias.engine.lent import settled
 
             self.moves.undeclared = settled(engine, self.moves.undeclared, declared)
+        if self.moves.undeclared and not options.force:
+            from netalias.cli.floating import refuse
+
+            alone = [(str(one.name), one.address) for one in self.moves.undeclared]
+            refuse(options, engine, alone, "netalias watch makes it, where the cluster says")
         self.after = [(name, self._rewritten(name, content)) for name, content in found]
         pairs = zip(found, self.after, strict=True)
         self.contents = [

@@ -104,6 +104,10 @@ def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> N
     """Lend an address, and print it. What cannot be printed is given back."""
     engine, lender = _tried(options, engine, lender)
     chosen = lender.pool(asked.name)
+    if not options.force:
+        from netalias.cli.floating import apart
+
+        apart(options, engine, chosen)
     wanted = chosen.number(asked.address) if asked.address else -1
     loan, steps = lender.take(
         engine, chosen, wanted, asked.client, asked.length, force=options.force

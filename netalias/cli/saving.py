@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from netalias import cli, errors, sources
 from netalias.cli.batch import carry_out
+from netalias.cli.floating import check
 from netalias.cli.output import complain, write
 from netalias.desired import export, only_filed
 from netalias.desired.amend import Present, amend, declare
@@ -52,6 +53,7 @@ def save(options: Options, words: list[str]) -> int:
         return cli.execute(options, "", words)
 
     def amended(engine: Engine, observed: Observed, read: list[tuple[str, bytes]]) -> Amended:
+        check(options, engine, wishes)
         return amend(
             sources.decode(read),
             engine.registry,
@@ -76,7 +78,7 @@ def save(options: Options, words: list[str]) -> int:
 def adopt(options: Options, words: list[str]) -> int:
     """Take over labels of others, and declare those that are not; the exit status. Raises the same
     as save()."""
-    from netalias.cli.adopting import names_only
+    from netalias.cli.adopting import floating, names_only
     from netalias.engine.adopt import select
 
     names_only(words)
@@ -84,10 +86,12 @@ def adopt(options: Options, words: list[str]) -> int:
     options.save = False
 
     def amended(engine: Engine, observed: Observed, read: list[tuple[str, bytes]]) -> Amended:
+        chosen = select(observed, words, [])
+        floating(options, engine, [(one.name, one.address) for one in chosen])
         return declare(
             sources.decode(read),
             engine.registry,
-            [alias.name for alias in select(observed, words, [])],
+            [alias.name for alias in chosen],
             present(observed, engine, foreign=True),
             target=sources.DEFAULT,
             check=sources.replaceable,

@@ -137,13 +137,29 @@ def test_another_host_may_have_it(host: Host, alias: str) -> None:
     some time is less than that two hosts answer until then."""
     host.cron(JOB)
     host.declared.write_text("float web eth0:100-101 10.0.0.100-101/24\n")
-    host.run(f"{alias} 10.0.0.100/24")
+    host.run(f"--force {alias} 10.0.0.100/24")
     assert host.sentence(f"{alias} 10.0.0.100/24") == (
         f"{alias}: 10.0.0.100 belongs to float web ({host.declared}:1): another host may have it,"
         f" and both would answer (netalias {alias}-)"
     )
     assert "belongs" not in host.sentence(f"{alias}-")
     assert "belongs" not in host.sentence("eth0:6 10.0.0.6")
+
+
+def test_what_floats_comes_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a watcher runs: the cluster has it here, whoever deletes it or sets it down."""
+    host.declared.write_text("float web eth0:100-101 10.0.0.100-101/24\n")
+    for text in ("eth0:100-", "eth0:100 down"):
+        assert host.sentence(text) == "", text
+    watcher = Running(7, "1", "today", [str(host.declared)])
+    monkeypatch.setattr(lasting.instance, "running", lambda folder: watcher)
+    monkeypatch.setattr(Engine, "runtime", Folder)
+    for text in ("eth0:100-", "eth0:101- eth0:100-", "eth0:100 down", "eth0:99-100 down"):
+        assert host.sentence(text) == (
+            f"eth0:100 belongs to float web ({host.declared}:1): netalias watch (pid 7) makes it"
+            " again for as long as the cluster has it here (netalias cluster drain)"
+        ), text
+    assert "belongs" not in host.sentence("eth0:102-")
 
 
 def test_a_timer_takes_it_away(host: Host) -> None:
