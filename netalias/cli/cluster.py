@@ -6,7 +6,8 @@ import os
 from time import monotonic
 
 from netalias import errors
-from netalias.cli.output import write
+from netalias.cli.output import complain, write
+from netalias.cluster.store import Read, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.cluster.orders import Key
     from netalias.cluster.records import Keys
-    from netalias.cluster.store import Engine
+    from netalias.cluster.store import Answer, Engine
     from netalias.cluster.view import View
     from netalias.desired.cluster import Cluster
 
 AUTO = "auto"
+PULSE = 3.0
+"""Seconds between two requests to a store that is followed, and the most that one may take."""
+AWAY = "what is held stands until its lifetime is over, nothing is taken"
 ENGINE = "etcd"
 """The second word of a line of the files."""
 ACTIONS = {"status": 0, "hosts": 0, "owners": 0, "drain": 1, "undrain": 1, "move": 2, "events": 0}
@@ -33,7 +37,7 @@ class Asked:
     def __init__(self, line: Cluster, engine: Engine) -> None:
         from netalias.cluster.asking import ask
         from netalias.cluster.records import Keys
-        from netalias.cluster.store import Read, Snapshot
+        from netalias.cluster.store import Snapshot
         from netalias.cluster.view import View
 
         self.line = line
@@ -80,6 +84,16 @@ def cluster(options: Options, words: list[str]) -> int:
     if len(rest) > ACTIONS[action] or (action == "move" and len(rest) < 2):
         wrong = "an address and a host are needed" if action == "move" else "one word too many"
         raise errors.UsageError(f"cluster {' '.join(words)}: {wrong}", "netalias help cluster")
+    if not options.netns:
+        return _execute(options, action, rest)
+    from netalias.system.netns import entered
+
+    with entered(options.netns):
+        return _execute(options, action, rest)
+
+
+def _execute(options: Options, action: str, rest: list[str]) -> int:
+    """Ask the store of the files, by the network of this thread; the exit status."""
     line = _line(options)
     engine = connect(line)
     try:
@@ -93,7 +107,7 @@ def connect(line: Cluster) -> Engine:
     from netalias.cluster.etcd.engine import EtcdEngine
     from netalias.cluster.etcd.settings import Settings
 
-    return EtcdEngine(Settings(line.endpoints, **line.files))
+    return EtcdEngine(Settings(line.endpoints, **line.files), patience=False)
 
 
 def _line(options: Options) -> Cluster:
@@ -216,31 +230,65 @@ def _address(asked: Asked, text: str) -> Key:
 
 
 def _events(options: Options, asked: Asked, words: list[str]) -> int:
-    """Print what changes from now on, until it is interrupted. Raises StoreError."""
+    """Print what changes from now on, until it is interrupted; and, on standard error, that the
+    store does not answer, and that it does again. Raises StoreError."""
     import sys
 
     from netalias.cli.output import interrupted
     from netalias.cluster.asking import turn
-    from netalias.cluster.store import Events, Follow, StoreError
+    from netalias.cluster.store import Events, Follow
     from netalias.views import cluster as views
     from netalias.views import json
 
     follow = Follow(asked.keys.all, asked.view.revision + 1)
-    asked.engine.send(follow, monotonic(), 0.0)
+    number = asked.engine.send(follow, monotonic(), 0.0)
+    pulse = Pulse(asked, quiet=options.quiet)
     try:
         while True:
             for answer in asked.engine.answers():
-                if isinstance(answer.result, StoreError):
+                if answer.number != number:
+                    pulse.take(answer)
+                elif isinstance(answer.result, StoreError):
                     raise answer.result
-                if isinstance(answer.result, Events):
+                elif isinstance(answer.result, Events):
                     for one in views.events(answer.result.events, asked.keys, asked.view):
                         # Not by write(): without a reader there is nothing to go on for.
                         sys.stdout.write(json.line(one) if options.json else f"{views.line(one)}\n")
                     asked.view.note(answer.result.events, monotonic())
                     sys.stdout.flush()
-            turn(asked.engine, monotonic)
+            turn(asked.engine, monotonic, pulse.beat(monotonic()))
     except KeyboardInterrupt as error:
         return interrupted(error)
+
+
+class Pulse:
+    """Requests to a store that is followed, one after the other: nothing comes of one that is away
+    either."""
+
+    def __init__(self, asked: Asked, *, quiet: bool) -> None:
+        self._asked = asked
+        self._quiet = quiet
+        self._number = 0
+        self._next = 0.0
+        self._lost = ""
+
+    def beat(self, now: float) -> float:
+        """Ask, if that is due; the seconds until it is."""
+        if not self._number and now >= self._next:
+            self._next = now + PULSE
+            read = Read(self._asked.keys.host(self._asked.node))
+            self._number = self._asked.engine.send(read, now, PULSE)
+        return PULSE if self._number else max(0.0, self._next - now)
+
+    def take(self, answer: Answer) -> None:
+        """Tell of an answer that says something else than the one before."""
+        if answer.number != self._number:
+            return
+        self._number = 0
+        lost = answer.result.line() if isinstance(answer.result, StoreError) else ""
+        if bool(lost) != bool(self._lost) and not self._quiet:
+            complain(f"{lost}; {AWAY}" if lost else "the store of the cluster answers", "warning: ")
+        self._lost = lost
 
 
 WORK: dict[str, Callable[[Options, Asked, list[str]], int]] = {

@@ -51,7 +51,8 @@ class EtcdEngine:
     answer for *forget* seconds: it may be another one by mistake, in which others find nothing of
     this host, or one from a backup, in which is again what has changed since.
 
-    Raises StateError for files of *settings* that cannot be used.
+    Without *patience* a request fails at once when all members refuse: it waits for those only that
+    are silent. Raises StateError for files of *settings* that cannot be used.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class EtcdEngine:
         first: int = 0,
         names: Names | None = None,
         forget: float = FORGET,
+        *,
+        patience: bool = True,
     ) -> None:
         self._settings = settings
         self._members: list[Endpoint] = settings.endpoints
@@ -75,6 +78,7 @@ class EtcdEngine:
         self._newest = 0
         self._replaced = False
         self._forget = forget
+        self._patience = patience
         self._token = ""
         self._needs_token = settings.user() is not None
         self._authenticating: Task | None = None
@@ -193,7 +197,7 @@ class EtcdEngine:
             link = Link(Connection(address, member.port, tls, member.host), self._place)
         except (Lost, errors.StateError) as error:
             self._queue.remove(owner)
-            self._failed(owner, self._place, str(error), now, sent=False)
+            self._failed(owner, self._place, str(error), now, sent=False, refused=True)
             return None
         self._links[link.connection.fileno()] = link
         return link
@@ -214,7 +218,7 @@ class EtcdEngine:
         try:
             link.connection.send(request(self._members[link.place].authority, path, body, token))
         except Lost as error:
-            self._lost(link, str(error), now)
+            self._lost(link, str(error), now, refused=True)
 
     def _authenticate(self, now: float) -> None:
         """Ask for a token, unless that is done."""
@@ -223,7 +227,7 @@ class EtcdEngine:
         try:
             found = self._settings.user()
         except errors.StateError as error:
-            self._refuse_all(str(error))
+            self._fail_all(Refused(str(error)))
             return
         call = messages.Authenticate(*found) if found else None
         if call is not None:
@@ -259,7 +263,7 @@ class EtcdEngine:
             else:
                 self._read(link, now)
         except Malformed as error:
-            self._lost(link, words or str(error), now)
+            self._lost(link, words or str(error), now, refused=True)
 
     def _read(self, link: Link, now: float) -> None:
         """Take what there is of an answer. Raises Malformed."""
@@ -344,17 +348,19 @@ class EtcdEngine:
             self._token = result
         elif isinstance(result, Refused) and messages.NO_USERS in str(result):
             self._needs_token = False
-        elif isinstance(result, Refused):
-            self._refuse_all(str(result))
+        elif isinstance(result, Refused) or (isinstance(result, Unreachable) and not self._patience):
+            self._fail_all(result)
 
-    def _refuse_all(self, words: str) -> None:
+    def _fail_all(self, error: StoreError) -> None:
         """No token is to be had: nothing can be asked."""
         waiting, self._queue = self._queue, []
         for one in waiting:
             if isinstance(one, Task):
-                self._finish(one, Refused(words))
+                self._finish(one, error)
+            elif isinstance(error, Refused):
+                self._heard(one, error)
             else:
-                self._heard(one, Refused(words))
+                self._queue.append(one)
 
     # What goes wrong.
 
@@ -383,29 +389,48 @@ class EtcdEngine:
         else:
             self._lost(link, "no answer", now)
 
-    def _lost(self, link: Link, words: str, now: float) -> None:
-        """A connection has failed, with what it was used for."""
+    def _lost(self, link: Link, words: str, now: float, *, refused: bool = False) -> None:
+        """A connection has failed, with what it was used for; *refused* tells that it has ended,
+        and not only been silent."""
         owner, sent = link.owner, link.connection.open
         self._drop(link)
         if owner is not None:
-            self._failed(owner, link.place, words or "the connection ended", now, sent=sent)
+            words = words or "the connection ended"
+            self._failed(owner, link.place, words, now, sent=sent, refused=refused)
 
     def _failed(
-        self, owner: Task | Stream, place: int, words: str, now: float, *, sent: bool
+        self,
+        owner: Task | Stream,
+        place: int,
+        words: str,
+        now: float,
+        *,
+        sent: bool,
+        refused: bool,
     ) -> None:
         """Try again, at another member, or give up."""
         self._trouble = f"{self._members[place].text}: {words}"
         if place == self._place:
             self._leave(place, now)
         owner.tries += 1
+        owner.refusals = owner.refusals + 1 if refused else 0
         owner.before = now if owner.tries % len(self._members) else now + RETRY
         if isinstance(owner, Stream):
             owner.reopen(owner.before)
             self._queue.append(owner)
-        elif now >= owner.deadline or (sent and not owner.call.repeatable):
+        elif (
+            now >= owner.deadline
+            or (sent and not owner.call.repeatable)
+            or (not self._patience and owner.refusals >= self._ways(now))
+        ):
             self._finish(owner, Unreachable(self._trouble))
         else:
             self._queue.append(owner)
+
+    def _ways(self, now: float) -> int:
+        """The number of tries after which each address of each member has had one."""
+        found = [self._names.addresses(one.host, now) or () for one in self._members]
+        return len(self._members) * max(1, *map(len, found))
 
     def _leave(self, place: int, now: float) -> None:
         """Ask the next member from now on; nothing is followed at this one any more. An only member

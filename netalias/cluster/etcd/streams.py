@@ -29,8 +29,8 @@ class Stream:
     follows; the next one is not opened *before* a time."""
 
     __slots__ = (
-        "_check", "_lines", "_revision", "_until", "before", "created", "number", "over", "request",
-        "tokens", "tries",
+        "_check", "_lines", "_revision", "_until", "before", "created", "number", "over",
+        "refusals", "request", "tokens", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -39,7 +39,7 @@ class Stream:
         self.number = number
         self.request = request
         self.before = 0.0
-        self.tries = self.tokens = 0
+        self.tries = self.tokens = self.refusals = 0
         self.created = self.over = False
         self._check = check
         self._revision = request.revision

@@ -17,9 +17,11 @@ ANSWERING = 1.0
 
 class Task:
     """A request with its *call*, until its answer. It is not tried *before* a time, and its answer
-    is of the revision ``least`` at least."""
+    is of the revision ``least`` at least. ``refusals`` counts its last tries that were refused."""
 
-    __slots__ = ("before", "call", "deadline", "least", "number", "request", "tokens", "tries")
+    __slots__ = (
+        "before", "call", "deadline", "least", "number", "refusals", "request", "tokens", "tries",
+    )  # fmt: skip
 
     def __init__(self, number: int, request: Request | None, call: Call, deadline: float) -> None:
         self.number = number
@@ -29,6 +31,7 @@ class Task:
         self.before = 0.0
         self.least = 0
         self.tries = self.tokens = 0
+        self.refusals = 0
 
     def until(self, now: float) -> float:
         """The time until which a member may take."""
