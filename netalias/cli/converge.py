@@ -62,6 +62,7 @@ class Run:
         if dry:
             self.name = configuration(found)
             self._check_confirmation()
+        unknown = self._unknown(declared)
         diff = converging.look(self.engine, declared, rules)
         refusal = self._foretell(diff, rules) if diff.items else None
         outcome = converging.Outcome(converging.Prepared(diff))
@@ -78,8 +79,20 @@ class Run:
         status = refusal.status if refusal is not None else outcome.status
         if dry and status:
             return status
-        same = diff.same and not outcome.unwatched and not failing
-        return errors.STATUS_OK if same else errors.STATUS_DRIFT
+        if not diff.same or outcome.unwatched or failing:
+            return errors.STATUS_DRIFT
+        return errors.STATUS_KERNEL if unknown else errors.STATUS_OK
+
+    def _unknown(self, declared: Declarations) -> bool:
+        """Tell of a store that does not say which addresses should stand here; whether it is so."""
+        if not any(one.keyword == "float" for one in declared.tasks):
+            return False
+        from netalias.runtime import condition
+
+        found = condition.found(self.engine.runtime.path)
+        if found is not None:
+            complain(found.sentence())
+        return found is not None
 
     def _foretell(self, diff: Diff, rules: converging.Rules) -> errors.NetaliasError | None:
         """Rehearse the changes; the refusal of a guard rail."""

@@ -11,6 +11,7 @@ from netalias.doctor.read import read
 from netalias.engine.macs import identity
 from netalias.model.names import printable
 from netalias.model.shell import quoted
+from netalias.runtime import condition
 from netalias.runtime.instance import running
 
 TYPE_CHECKING = False
@@ -26,10 +27,11 @@ def doctor(options: Options, words: list[str]) -> int:
         observed = engine.observe()
         folder = engine.runtime.path
         watcher = running(folder) if folder else None
+        store = condition.found(folder) if watcher is not None else None
     files = watcher.files if watcher is not None else ()
     identified = bool(identity()[0])
     told = {"files": files, "identified": identified, "watched": watcher is not None}
-    told["folder"] = folder
+    told |= {"folder": folder, "store": store}
     facts = read(observed, words, netns=options.netns, **told)  # type: ignore[arg-type]
     findings = examine(facts)
     if options.netns:

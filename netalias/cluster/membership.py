@@ -162,6 +162,12 @@ class Membership:
             self._ask(Revoke(self._lease), now, self._ignored)
         self._drop()  # without a token for another one: the file may be the next agent's by now
 
+    @property
+    def trouble(self) -> str:
+        """The reason why this host proves nothing; empty for none."""
+        name = self._settings.node
+        return self.lost or (f"another host is in the cluster as {name}" if self.refused else "")
+
     def _join(self, now: float) -> None:
         """The next step towards a registration."""
         seen = self._view.hosts.get(self._settings.node)
@@ -180,8 +186,7 @@ class Membership:
         else:
             self.refused = True
             if not refused:
-                name = self._settings.node
-                text = f"another host is in the cluster as {name}: nothing is taken until it goes"
+                text = f"{self.trouble}: nothing is taken until it goes"
                 text += " (node NAME in the line cluster gives this one another name)"
                 self._outbox.note(text, error=True)
 

@@ -25,6 +25,7 @@ from select import POLLOUT
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 
 from netalias import errors
+from netalias.cluster import fence
 from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
 from netalias.cluster.orders import parse
@@ -35,7 +36,7 @@ from netalias.cluster.tokens import FILE, Tokens
 from netalias.desired.cluster import Cluster, cluster
 from netalias.desired.floats import floats
 from netalias.desired.tasks import FIRST
-from netalias.runtime import remove_file
+from netalias.runtime import condition, remove_file
 from netalias.system.journal import Journal
 from netalias.system.lines import Link, inherited
 from netalias.system.loop import Loop
@@ -69,7 +70,8 @@ ALIVE = "alive"
 
 class Carrier:
     """A part of the loop, the only one. *boottime* and *clock* are CLOCK_BOOTTIME and
-    CLOCK_MONOTONIC; *end* ends the loop. *tickle* is for a line that says so."""
+    CLOCK_MONOTONIC; *end* ends the loop. *tickle* is for a line that says so. *tell* takes the
+    reason why nothing is decided here, empty for none, and until when addresses may stand."""
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Carrier:
         clock: Callable[[], float],
         end: Callable[[], object],
         tickle: Tickle | None = None,
+        tell: Callable[[float, str], object] = lambda until, reason: None,
     ) -> None:
         self._link = link
         self._connect = connect
@@ -101,6 +104,9 @@ class Carrier:
         self._engine: Engine | None = None
         self._retry: float | None = None
         self._complaint = ""
+        self._tell = tell
+        self._told = ""
+        self._until = 0.0
         self._asked: dict[int, Asked] = {}
         self._numbers: dict[Asked, int] = {}
         self.replaced = False
@@ -256,11 +262,23 @@ class Carrier:
                 self._agent.answered(asked, answer.result, self._boottime())
             if not self._send(self._agent, self._engine) and not answers:
                 break
+        self._note_trouble()
         if self._agent is not None and self._agent.ended:
             # What only asks, and may wait for a store that is away, keeps nobody here.
             left = [one for one in self._asked.values() if isinstance(one.request, LAST)]
             if not left:
                 self._end()
+
+    def _note_trouble(self) -> None:
+        """Tell what has changed of the reason why nothing is decided here."""
+        reason = self._complaint
+        if self._agent is not None and self._line is not None:
+            one = self._agent.membership
+            reason = one.trouble
+            self._until = max(self._until, fence.end(one.proof, self._line.ttl))
+        if reason != self._told:
+            self._told = reason
+            self._tell(self._until, reason)
 
     def _begin_anew(self) -> None:
         """End for another agent, which knows nothing of before: what was held has run out, and the
@@ -361,7 +379,12 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     journal = Journal()
+
+    def tell(until: float, reason: str) -> None:
+        condition.note(folder, condition.Condition(until, reason) if reason else None)
+
     try:
+        tell(0.0, "")
         tokens = Tokens(folder)
         carrier = Carrier(
             inherited(int(fileno)),
@@ -371,6 +394,7 @@ def main(arguments: Sequence[str]) -> int:
             _boottime,
             monotonic,
             lambda: loop.end(),
+            tell=tell,
         )
         loop = Loop([carrier], _boottime)
         loop.run()

@@ -90,6 +90,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     **{name: tasks.of_tunnels(name) for name in tasks.LEVELS},
     "tunnel-route": tasks.tunnel_route,
     "undecided": floats.undecided,
+    "storeless": floats.storeless,
     "lasting": floats.lasting,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,

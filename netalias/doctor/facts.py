@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netalias.model.names import AliasName
     from netalias.observed import Observed
     from netalias.observed.tunnels import Fault
+    from netalias.runtime.condition import Condition
 
 ALL = "all"
 """Pseudo device whose sysctls hold for all devices."""
@@ -76,6 +77,7 @@ class Facts:
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
     - ``ifconfig``, ``declared``, ``identified``: whether that program, a file of declarations, or a
       machine ID is there
+    - ``store``: what is wrong with the store of a cluster, None for nothing
     - ``tasks``: the declared lines that are no aliases
     - ``tunnels``: the faults of the tunnels that are carried, by their names
     - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
@@ -108,6 +110,7 @@ class Facts:
         "routes",
         "rules",
         "stanzas",
+        "store",
         "sysctls",
         "tasks",
         "tunnels",
@@ -148,6 +151,7 @@ class Facts:
         self.identified = True
         self.declared = False
         self.wishes: dict[AliasName, Wish] = {}
+        self.store: Condition | None = None
         self.tasks: list[Task] = []
         self.tunnels: dict[str, list[Fault]] = {}
         self.declares: Callable[[str, str, int], str] = lambda device, key, value: ""

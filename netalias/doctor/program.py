@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.doctor import examine
 from netalias.doctor.read import read
+from netalias.runtime import condition
 from netalias.runtime.instance import running
 
 TYPE_CHECKING = False
@@ -25,10 +26,12 @@ def doctor(engine: Engine, wanted: list[str]) -> list[Finding]:
         raise errors.StateError("only a real kernel can be examined")
     folder = engine.runtime.path
     watcher = running(folder) if folder else None
-    told = {"files": watcher.files if watcher is not None else (), "folder": folder}
     machine = bool(setup.identity is not None and setup.identity()[0])
     observed = engine.observe()
+    told = {"files": watcher.files if watcher is not None else (), "folder": folder}
+    told |= {"identified": machine, "watched": watcher is not None}
+    told["store"] = condition.found(folder)
     found: list[Finding] = engine.within(
-        lambda: examine(read(observed, wanted, identified=machine, watched=bool(watcher), **told))
+        lambda: examine(read(observed, wanted, **told))  # type: ignore[arg-type]
     )
     return found

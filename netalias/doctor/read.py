@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netalias.model import Device
     from netalias.observed import Observed
     from netalias.observed.tunnels import Fault
+    from netalias.runtime.condition import Condition
 
 
 def read(
@@ -34,6 +35,7 @@ def read(
     identified: bool = True,
     watched: bool = False,
     folder: str = "",
+    store: Condition | None = None,
 ) -> Facts:
     """The facts about the aliases and main devices that *words* name, or about all.
 
@@ -41,8 +43,9 @@ def read(
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
     of the machine. *files* declare the aliases, by default the usual ones, which are those of the
     machine too. *identified*: the machine has a machine ID; *watched*: a watcher runs. *folder* is
-    the runtime directory, where the tunnels are that are carried, empty for none. Raises
-    KernelError, and NoSuchDevice as observed.query.select() does.
+    the runtime directory, where the tunnels are that are carried, empty for none; *store* is the
+    fault of that of its cluster. Raises KernelError, and NoSuchDevice as observed.query.select()
+    does.
     """
     from netalias.observed.query import select
 
@@ -51,7 +54,7 @@ def read(
     group = observed.group
     mains = [one for one in named if one is not None and not is_marked(one.group, group)]
     facts = Facts(observed, aliases, mains, root=root or "")
-    facts.identified, facts.watched = identified, watched
+    facts.identified, facts.watched, facts.store = identified, watched, store
     facts.tunnels = _tunnels(folder)
     if netns:
         from netalias.system.netns import entered

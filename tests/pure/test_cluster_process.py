@@ -13,7 +13,9 @@ from netalias import errors
 from netalias.cluster.memory import MemoryEngine, MemoryStore
 from netalias.cluster.orders import Gone, Release, Stands, Take, parse
 from netalias.cluster.process import ALIVE, RETRY, Carrier, spread
+from netalias.cluster.records import Host as HostRecord
 from netalias.cluster.records import Keys
+from netalias.cluster.store import Change, Delete, Put
 from netalias.cluster.tokens import FILE, KEPT, Tokens
 from netalias.desired import floats
 from netalias.desired.cluster import Cluster
@@ -38,12 +40,14 @@ class Stage:
         self.ordered = 0
         self.ended = False
         self.said = io.StringIO()
+        self.told: list[tuple[float, str]] = []
         self.folder = folder
         self.watcher, theirs = pair()
         journal = Journal(stream=self.said, environ={}, now=lambda: "")
         self.carrier = Carrier(
             Link(theirs), self.connect, Tokens(str(folder)), journal,
             lambda: self.now, lambda: self.now - self.asleep, self.end,
+            tell=lambda *words: self.told.append(words),
         )  # fmt: skip
 
     def connect(self, line: Cluster) -> MemoryEngine:
@@ -239,6 +243,39 @@ def test_another_store_than_before(stage: Stage) -> None:
     assert stage.carrier.replaced
     assert stage.engines[0].sent == sent
     assert "begins anew" in stage.said.getvalue()
+
+
+def test_a_store_that_refuses_and_goes_on(stage: Stage) -> None:
+    """What is wrong is told once, with the time at which the addresses have gone; then its end."""
+    held(stage)
+    assert stage.told == []
+    stage.engines[-1].refused = "permission denied"
+    stage.orders(5)
+    proof = stage.carrier._agent.membership.proof  # type: ignore[union-attr]
+    assert stage.told == [(proof + 5.0, "permission denied")]
+    assert 1000.0 < proof < stage.now
+    stage.engines[-1].refused = ""
+    stage.orders(5)
+    assert [reason for _, reason in stage.told] == ["permission denied", ""]
+
+
+def test_a_name_that_another_host_has(stage: Stage) -> None:
+    """It is told for as long as that is so."""
+    key = Keys("/netalias").host("a")
+    stage.store.execute(Change((), [Put(key, HostRecord("other").value())]))
+    stage.write(CLUSTER, FLOAT, "")
+    stage.orders(5)
+    assert [reason for _, reason in stage.told] == ["another host is in the cluster as a"]
+    stage.store.execute(Change((), [Delete(key)]))
+    stage.orders(5)
+    assert stage.told[-1][1] == ""
+
+
+def test_files_that_cannot_be_used_are_told_too(stage: Stage) -> None:
+    """Nothing is held yet."""
+    stage.fault = "/etc/netalias/host.key: no key"
+    stage.write(CLUSTER, FLOAT, "")
+    assert [*stage.told] == [(0.0, f"cluster etcd: {stage.fault}")]
 
 
 def test_suspended(stage: Stage) -> None:

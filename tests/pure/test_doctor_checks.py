@@ -45,6 +45,7 @@ from netalias.model.hidden import group_of
 from netalias.model.names import AliasName, primary
 from netalias.model.shell import quoted, sysctls
 from netalias.observed import Observed
+from netalias.runtime import condition
 
 RUNNING = IFF_UP | IFF_LOWER_UP
 MAIN = bytes((10, 0, 0, 1))
@@ -292,6 +293,27 @@ def test_what_floats_without_a_store() -> None:
         "float web is declared, and no host has its addresses",
         "f:1 waits for a line cluster, which names the store",
     ]
+
+
+@pytest.mark.parametrize(("left", "held"), [(7.0, "what is held stands for 7 s at most"),
+                                            (-1.0, "nothing is held")])  # fmt: skip
+def test_a_store_that_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, left: float, held: str
+) -> None:
+    """Why, and what it means for the addresses that stand."""
+    monkeypatch.setattr(condition, "now", lambda: 100.0)
+    found = staged()
+    found.watched = True
+    text = "cluster etcd http://a\nfloat web eth0:3 10.0.9.5/24"
+    found.tasks = [*declarations.parse([("f", text)], lazy()).tasks]
+    found.store = condition.Condition(100.0 + left, "http://a:2379: Connection refused")
+    assert only(found, "storeless").lines() == [
+        "float web: nobody decides whether its addresses stand here",
+        f"the store of the cluster: http://a:2379: Connection refused; {held}, and nothing is taken",
+        "netalias cluster",
+    ]
+    found.tasks = []
+    assert doctor.examine(found) == []
 
 
 def test_a_network_that_is_routed_into_a_tunnel() -> None:

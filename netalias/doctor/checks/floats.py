@@ -35,6 +35,19 @@ def undecided(facts: Facts) -> Iterator[Finding]:
     )
 
 
+def storeless(facts: Facts) -> Iterator[Finding]:
+    """The store does not decide anything here: it is away, or refuses this host."""
+    pools = _declared(facts)
+    if pools and facts.store is not None:
+        yield Finding(
+            WARNING,
+            f"{pools[0].title}: nobody decides whether its addresses stand here",
+            facts.store.sentence(),
+            "netalias cluster",
+            main=pools[0].main,
+        )
+
+
 def lasting(facts: Facts) -> Iterator[Finding]:
     """An address that floats stands here for ever, whoever else may have it by now."""
     pools = _declared(facts)
