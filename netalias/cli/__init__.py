@@ -161,10 +161,12 @@ def _alias(options: Options, words: list[str]) -> int:
 def may_float(options: Options, engine: Engine) -> bool:
     """Whether a watcher has left a record of addresses that float, or this host has declarations,
     which are about its own namespace."""
-    folder = engine.runtime.path
+    from netalias.runtime import likely
+
+    folder = likely(engine.setup.namespace) or engine.runtime.path
     if folder and access(folder + FLOATS, 0):
         return True
-    return not options.netns and any([access(one, 0) for one in DECLARED])
+    return not options.netns and any(access(one, 0) for one in DECLARED)
 
 
 VERBS = {

@@ -10,6 +10,7 @@ import pytest
 import schemas
 from test_cli_memory import KERNEL, USAGE, Command
 
+from netalias import errors
 from netalias.cli import Options
 from netalias.cli import cluster as verb
 from netalias.cluster.asking import ask
@@ -278,3 +279,52 @@ def test_events_end_with_their_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Closed())
     with pytest.raises(BrokenPipeError):
         verb._events(Options(lambda options: None), asked, [])  # type: ignore[arg-type,return-value]
+
+
+def test_in_another_namespace(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is asked from there; one that is not there is told."""
+    where: list[str] = []
+
+    class Entered:
+        def __init__(self, name: str) -> None:
+            if name == "gone":
+                raise errors.NoSuchDevice(f"netns {name}: no such namespace")
+            self.name = name
+
+        def __enter__(self) -> None:
+            where.append(self.name)
+
+        def __exit__(self, *_: object) -> None:
+            where.append("home")
+
+    def connect(line: Cluster) -> MemoryEngine:
+        where.append("connect")
+        return asking.store.connect(line)
+
+    monkeypatch.setattr("netalias.system.netns.entered", Entered)
+    monkeypatch.setattr(verb, "connect", connect)
+    assert "n1" in asking("-n red hosts")
+    assert where == ["red", "connect", "home"]
+    assert asking.refused("-n gone hosts", KERNEL) == "netns gone: no such namespace"
+
+
+def test_events_tell_of_a_store_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, and once when it answers again; a watch by itself would say nothing."""
+    store = Store()
+    engine = store.memory.session()
+    asked = verb.Asked(Cluster(["http://a:2379"], {"node": "n1"}), engine)
+    pulse = verb.Pulse(asked, quiet=False)
+    said = []
+    for now, refused in ((0, ""), (3, "no rights"), (6, "no rights"), (9, ""), (12, "")):
+        engine.refused = refused
+        assert pulse.beat(now) == verb.PULSE
+        assert pulse.beat(now + 1) == verb.PULSE
+        (answer,) = engine.answers()
+        pulse.take(answer)
+        pulse.take(answer)
+        assert pulse.beat(now + 1) == 2.0
+        said.append(capsys.readouterr().err)
+    assert said == [
+        "", f"netalias: warning: no rights; {verb.AWAY}\n", "",
+        "netalias: warning: the store of the cluster answers\n", "",
+    ]  # fmt: skip

@@ -309,7 +309,8 @@ def test_a_store_that_decides_nothing(
     found.store = condition.Condition(100.0 + left, "http://a:2379: Connection refused")
     assert only(found, "storeless").lines() == [
         "float web: nobody decides whether its addresses stand here",
-        f"the store of the cluster: http://a:2379: Connection refused; {held}, and nothing is taken",
+        "the store of the cluster: http://a:2379: Connection refused;"
+        f" {held}, and nothing is taken",
         "netalias cluster",
     ]
     found.tasks = []

@@ -111,10 +111,11 @@ def put(revision: int) -> dict[str, object]:
 class Stage:
     """An engine with members; its clock stands still unless a test moves it on."""
 
-    def __init__(self, count: int = 2) -> None:
+    def __init__(self, count: int = 2, *, patience: bool = True) -> None:
         self.now = 1000.0
         self.members = [Member(f"127.0.0.{number + 1}") for number in range(count)]
-        self.engine = EtcdEngine(Settings([one.url for one in self.members]))
+        settings = Settings([one.url for one in self.members])
+        self.engine = EtcdEngine(settings, patience=patience)
         self.results: list[Result] = []
 
     def send(self, request: Request, timeout: float = 5.0) -> int:
@@ -541,3 +542,27 @@ def test_a_name_is_looked_up_beside_everything_else() -> None:
         assert "http://nobody.example: the name is not known" in str(stage.result())
         stage.close()
     namespace.close()
+
+
+def test_a_command_does_not_wait_for_those_who_refuse(stage: Stage) -> None:
+    """No time passes before it knows; a member that is silent is waited for."""
+    stage.close()
+    stage = Stage(patience=False)
+    for one in stage.members:
+        one.socket.close()
+    stage.send(Read("/n/"))
+    (result,) = stage.until(lambda: stage.results)  # type: ignore[misc]
+    assert isinstance(result, Unreachable)
+    assert "Connection refused" in str(result)
+    stage.close()
+    stage = Stage(patience=False)
+    stage.members[0].socket.close()
+    stage.send(Read("/n/"))
+    for _ in range(40):
+        stage.turn()
+        stage.now += 0.1
+    assert stage.results == []
+    stage.now += 2.0
+    (result,) = stage.until(lambda: stage.results)  # type: ignore[misc]
+    assert isinstance(result, Unreachable)
+    stage.close()

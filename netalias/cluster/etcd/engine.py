@@ -348,7 +348,7 @@ class EtcdEngine:
             self._token = result
         elif isinstance(result, Refused) and messages.NO_USERS in str(result):
             self._needs_token = False
-        elif isinstance(result, Refused) or (isinstance(result, Unreachable) and not self._patience):
+        elif isinstance(result, StoreError) and (isinstance(result, Refused) or not self._patience):
             self._fail_all(result)
 
     def _fail_all(self, error: StoreError) -> None:
