@@ -21,7 +21,7 @@ watcher. The others take them a moment later.
   status   how many hosts and addresses there are, and how many of these are held
   hosts    each host that is there: its weight, its pools, and how many addresses it holds
   owners   each address, and who holds it
-  events   what changes, until it is interrupted
+  events   what changes, until it is interrupted; and that the store does not answer
   drain    have a host, this one by default, give up all, at a gentle pace; undrain ends that
   move     have an address stand on a host for as long as that is there; auto ends that
 
@@ -32,5 +32,5 @@ It works on every host whose files have the line. Nothing is said of a password 
 
 Exit status 2 when the store does not answer, or refuses.
 
-Options: those above, -p
+Options: those above, -p -n NAME
 """

@@ -26,7 +26,7 @@ class Condition:
         self.reason = reason
 
     def sentence(self) -> str:
-        """What is wrong, and what it means for the addresses that stand."""
+        """The reason, and the consequence for the addresses that stand, in a line."""
         left = self.until - now()
         held = f"what is held stands for {left:.0f} s at most" if left > 0 else "nothing is held"
         return f"the store of the cluster: {self.reason}; {held}, and nothing is taken"

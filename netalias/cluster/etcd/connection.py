@@ -25,6 +25,8 @@ from errno import EALREADY, EINPROGRESS, EISCONN
 from os import strerror
 from select import POLLIN, POLLOUT
 
+from netalias.cluster.etcd.reasons import explained
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ssl import MemoryBIO, SSLContext, SSLObject
@@ -221,7 +223,7 @@ class _Tls:
 
 
 def _words(error: OSError) -> str:
-    """OpenSSL's own words, without its numbers."""
+    """OpenSSL's own words, without its numbers, and what they are about."""
     verified = getattr(error, "verify_message", "")
     reason = str(getattr(error, "reason", "") or error).replace("_", " ").lower()
-    return f"TLS: {reason}: {verified}" if verified else f"TLS: {reason}"
+    return explained(f"TLS: {reason}: {verified}" if verified else f"TLS: {reason}")

@@ -11,6 +11,7 @@ import json
 from binascii import a2b_base64, b2a_base64
 
 from netalias.cluster.etcd.http import Malformed
+from netalias.cluster.etcd.reasons import explained
 from netalias.cluster.store import (
     CREATED,
     Change,
@@ -126,7 +127,7 @@ def failure(status: int, data: bytes) -> StoreError:
     except Malformed:
         words = data[:WORDS_MAX].decode("ascii", "replace").strip()
         plain = words if words.isascii() and words.isprintable() else ""
-        return Unreachable(f"HTTP status {status}: {plain}".removesuffix(": "))
+        return Unreachable(explained(f"HTTP status {status}: {plain}".removesuffix(": ")))
     return error(fields.get("code"), str(fields.get("message") or fields.get("error") or status))
 
 
@@ -141,8 +142,8 @@ def error(code: object, words: str) -> StoreError:
     if "has been compacted" in words:
         return Compacted(shown)
     if code in REFUSALS or (code == RESOURCE_EXHAUSTED and FULL in words):
-        return Refused(shown)
-    return Unreachable(shown)
+        return Refused(explained(shown))
+    return Unreachable(explained(shown))
 
 
 class Authenticate:
