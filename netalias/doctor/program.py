@@ -30,8 +30,6 @@ def doctor(engine: Engine, wanted: list[str]) -> list[Finding]:
     observed = engine.observe()
     told = {"files": watcher.files if watcher is not None else (), "folder": folder}
     told |= {"identified": machine, "watched": watcher is not None}
-    told["store"] = condition.found(folder)
-    found: list[Finding] = engine.within(
-        lambda: examine(read(observed, wanted, **told))  # type: ignore[arg-type]
-    )
+    told["store"] = condition.found(folder) if watcher is not None else None
+    found: list[Finding] = engine.within(lambda: examine(read(observed, wanted, **told)))
     return found

@@ -272,8 +272,7 @@ class Keeper(Lines, Repeated):
                 subject.former.pop(key, None)
                 subject.copied.discard(key)
 
-    def _act(self) -> None:
-        now = self._clock()
+    def _act(self, now: float) -> None:
         self._forget_ended()
         again = [now + LOOK] if self._subjects else []
         refused = [] if self._resumed else self._resume()
