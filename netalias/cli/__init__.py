@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from os import access
+from os import access, environ, geteuid, stat
 
 # Not "from netalias": that would ask its __getattr__ first, which raises an error for each module.
 import netalias.errors as errors
@@ -25,8 +25,9 @@ else:
 
 ENDING = (1, 15)
 """SIGHUP and SIGTERM."""
-FLOATS = "/floats"
-"""That of runtime/tasks.py, which a command for one alias does not load."""
+FLOATS, RUNTIME, ELSEWHERE = "/floats", "/run/netalias", "NETALIAS_RUNTIME"
+"""Constants of runtime/ and its tasks.py, which are not loaded for a look at what may float."""
+NAMESPACE = "/proc/thread-self/ns/net"
 DECLARED = (
     "/etc/netalias.conf", "/etc/netalias.d", "/run/netalias.d", "/usr/lib/netalias.d",
 )  # fmt: skip
@@ -131,8 +132,9 @@ def _alias(options: Options, words: list[str]) -> int:
     if wish.empty:
         with options.engine() as engine:
             return int(_function("cli.show.detail")(options, engine, words[0]))
+    doubtful = wish.address and may_float(options)
     with options.engine() as engine:
-        if wish.address and may_float(options, engine):
+        if doubtful:
             _function("cli.floating.check")(options, engine, [wish])
         if options.dry_run:
             from netalias.cli.rehearsal import rehearsal
@@ -158,15 +160,15 @@ def _alias(options: Options, words: list[str]) -> int:
     return errors.STATUS_OK
 
 
-def may_float(options: Options, engine: Engine) -> bool:
-    """Whether a watcher has left a record of addresses that float, or this host has declarations,
-    which are about its own namespace."""
-    from netalias.runtime import likely
-
-    folder = likely(engine.setup.namespace) or engine.runtime.path
-    if folder and access(folder + FLOATS, 0):
+def may_float(options: Options) -> bool:
+    """Whether addresses may float here: this host has declarations, which are about its own
+    namespace, or a watcher has left a record of them; or that takes a search to say."""
+    if options.netns or geteuid() or ELSEWHERE in environ:
         return True
-    return not options.netns and any(access(one, 0) for one in DECLARED)
+    for one in DECLARED:
+        if access(one, 0):
+            return True
+    return access(f"{RUNTIME}/{stat(NAMESPACE).st_ino}{FLOATS}", 0)
 
 
 VERBS = {

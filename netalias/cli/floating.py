@@ -86,7 +86,7 @@ def _error(title: str, pool: Float, packed: bytes, hint: str = "") -> errors.Alr
 
 def _pools(options: Options, engine: Engine) -> list[Float]:
     """The pools that float here."""
-    if not may_float(options, engine):
+    if not may_float(options):
         return []
     return [*(_filed() if not options.netns else ()), *_watched(engine)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from netalias import errors
-from netalias.cli import number
+from netalias.cli import may_float, number
 from netalias.cli.output import complain, tell, write
 from netalias.desired.pools import LEASE
 from netalias.engine.loans import Lender
@@ -104,10 +104,12 @@ def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> N
     """Lend an address, and print it. What cannot be printed is given back."""
     engine, lender = _tried(options, engine, lender)
     chosen = lender.pool(asked.name)
-    if not options.force:
-        from netalias.cli.floating import apart
+    if not options.force and chosen.name not in lender.apart:
+        lender.apart.add(chosen.name)
+        if may_float(options):
+            from netalias.cli.floating import apart
 
-        apart(options, engine, chosen)
+            apart(options, engine, chosen)
     wanted = chosen.number(asked.address) if asked.address else -1
     loan, steps = lender.take(
         engine, chosen, wanted, asked.client, asked.length, force=options.force

@@ -65,6 +65,8 @@ class Lender:
         self._pools: dict[str, Pool] = {}
         self._records: dict[str, Record] = {}
         self._permitted = False
+        self.apart: set[str] = set()
+        """Names of pools none of whose addresses floats, as others have found."""
         self.clock = clock
         self._draw = draw
 

@@ -396,14 +396,6 @@ def _trusted(base: str) -> bool:
     return base == SYSTEM or _own(base)
 
 
-def likely(namespace: int) -> str:
-    """The runtime directory of a namespace where that needs no search: root has it below SYSTEM.
-    Empty for any other."""
-    if not namespace or VARIABLE in os.environ or not os.access(SYSTEM, os.W_OK):
-        return ""
-    return f"{SYSTEM}/{namespace}"
-
-
 def _bases() -> list[str]:
     """The possible parents of the directory. Those under /tmp have the inode of the user namespace
     in their names, since different users may have uid 0 in theirs."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netalias import cli, errors, sources
+from netalias import cli, errors, runtime, sources
 from netalias.desired.declarations import parse
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
@@ -64,6 +64,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(sources, "FOLDERS", ())
     monkeypatch.setattr(cli, "DECLARED", (str(found.declared),))
     monkeypatch.setattr("netalias.trust.careful", lambda: False)
+    monkeypatch.setenv(cli.ELSEWHERE, str(found.folder))
     found.declared.write_text(LINES)
     return found
 
@@ -71,7 +72,25 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 def test_the_places_are_those_of_the_files() -> None:
     """A short command does not load sources.py and runtime/tasks.py to know them."""
     assert (sources.DEFAULT, *sources.FOLDERS) == cli.DECLARED
-    assert cli.FLOATS == tasks.FLOATS
+    assert (cli.FLOATS, cli.RUNTIME) == (tasks.FLOATS, runtime.SYSTEM)
+    assert runtime.VARIABLE == cli.ELSEWHERE
+
+
+def test_the_record_of_a_watcher_is_where_root_has_it(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the inode of the namespace; without one a command looks no further."""
+    monkeypatch.delenv(cli.ELSEWHERE)
+    monkeypatch.setattr(cli, "geteuid", lambda: 0)
+    monkeypatch.setattr(cli, "RUNTIME", str(tmp_path))
+    host.declared.unlink()
+    options = cli.Options(lambda given: Engine(Setup(Memory())))
+    assert not cli.may_float(options)
+    folder = tmp_path / str(Path(cli.NAMESPACE).stat().st_ino)
+    folder.mkdir()
+    assert not cli.may_float(options)
+    tasks.write(str(folder), ["float db eth1:1 10.0.0.101"], tasks.FLOATS)
+    assert cli.may_float(options)
 
 
 @pytest.mark.parametrize(
