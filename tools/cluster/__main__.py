@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -66,6 +67,8 @@ def main() -> int:
     if why:
         print(why, file=sys.stderr)
         return 1
+    # What is on the stage goes with it, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ExitStack() as stack:
         segment = Segment(0 if options.what == "scale" else HOSTS)
         if not options.keep:
