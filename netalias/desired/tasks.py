@@ -97,7 +97,8 @@ class Task:
 
 def read(words: list[str]) -> Task:
     """The task that the words of a line declare, without its place. Raises UsageError."""
-    module = SECOND.get("".join(words[1:2])) or FIRST.get(words[0]) or _numbered(words[0])
+    # A pool may be called as a word of SECOND; vif0 is a device, which may have such a line too.
+    module = FIRST.get(words[0]) or SECOND.get("".join(words[1:2])) or _numbered(words[0])
     if not module:
         raise _unknown(words)
     reader: Callable[[list[str]], Task] = __import__(module, fromlist=["read"]).read

@@ -104,6 +104,16 @@ def test_no_address_has_two_owners() -> None:
     assert not parse("pool a 10.0.0.1-9\neth0:0 10.0.0.10/24\npool b 2001:db8::1-9").errors
 
 
+@pytest.mark.parametrize("name", ["proxy", "proxyall", "route", "iface-alias", "pool"])
+def test_a_pool_may_be_called_as_another_line(name: str) -> None:
+    """The word that begins a line decides, as it does for the commands about pools."""
+    line = f"pool {name} 10.8.0.0/21 each dev eth0 kind macvlan acd fast"
+    found = parse(line)
+    assert not found.errors
+    (pool,) = found.tasks
+    assert pool.fields() == pools.found([("f", line)])[name].fields()
+
+
 def test_only_the_lines_of_pools_are_read() -> None:
     """A command about a pool does not stumble over the rest of a file, and names the place of what
     concerns it."""
