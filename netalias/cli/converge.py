@@ -225,6 +225,8 @@ class Run:
             raise errors.StateError(
                 f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
             )
+        if waiting is not None:  # this one, which may have been rejected before
+            return
         if self.options.confirm or checkpoint.rejected(self.folder) != self.name:
             return
         if self.options.dry_run and self.options.force:

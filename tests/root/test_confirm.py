@@ -258,6 +258,9 @@ def test_what_was_rejected_can_be_tried_again_and_confirmed(
     tries(cli, "1", file)
     rejected(cli)
     tries(cli, LONG, file)
+    for _ in range(2):  # while it is tried, too
+        cli.namespace.ip("addr del 192.0.2.66/32 dev lo")
+        assert cli("reconcile", file) == "+ lo:0 192.0.2.66/32 label\n"
     cli.silent("confirm")
     cli.namespace.ip("addr del 192.0.2.66/32 dev lo")
     assert cli("reconcile", file) == "+ lo:0 192.0.2.66/32 label\n"
