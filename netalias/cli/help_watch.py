@@ -18,8 +18,8 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 
   --on-down free|keep    free or keep aliases whose line does not say
   --release              remove the declared aliases at the end
-  --exit-when-down DEV   end with 0 when DEV, which was up, goes down or away; --if-up: at once
-                         where it is not up
+  --exit-when-down DEV   end with 0 when DEV, which was up, goes down or away, after a change that
+                         has begun; --if-up: at once where it is not up
   --takeover             take over from the watcher that runs, in an update: its unread events, lock
                          and socket go along, and it ends. Where that fails it goes on. Without
                          further words those of the running one are used

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ from command import COMMAND, SECONDS, Command
 from support import Namespace, until
 from tunnelled import OUTER, cable
 
+from netalias.cli import Options
+from netalias.cli.record import Following, Once
+from netalias.desired.records import RecordLine
+from netalias.engine import Engine, Setup
+from netalias.kernel.netlink import Netlink
+from netalias.kernel.netlink.heard import Heard
 from netalias.monitor.down import Down
+from netalias.watch.settings import Settings
+from netalias.watch.watcher import Watcher
 
 RESIDENT = {
     "watch": "watch {file}",
@@ -168,3 +177,72 @@ def test_lost_announcements_of_another_device(host: Command) -> None:
         down._list()
     assert came == [1]
     down.close()
+
+
+BATCHES = 9
+"""Batches after which a flood is given up, so that a command that never ends fails."""
+
+
+class Flood:
+    """Announcements without end: a descriptor that stays readable. br9 goes down in the first
+    batch."""
+
+    def __init__(self, host: Command) -> None:
+        self.file = os.eventfd(1)
+        self.batches = 0
+        self._host = host
+
+    def batch(self, *_: object) -> None:
+        """Handle a batch."""
+        self.batches += 1
+        if self.batches == 1:
+            self._host.namespace.ip("link set br9 down")
+        if self.batches == BATCHES:
+            raise KeyboardInterrupt
+
+
+def recorded(engine: Engine, down: Down, flood: Flood, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit status of a record that is followed in a flood."""
+    monkeypatch.setattr(Heard, "wanted", lambda *_: {flood.file: 1})
+    monkeypatch.setattr(Heard, "tick", flood.batch)
+    line = RecordLine("eth9", "", 7, "0")
+    following = Following(Options(lambda _: engine), engine, line, Once())
+    try:
+        return following.run([down], hangup=False)
+    finally:
+        following.close(leave=True)
+
+
+def watched(engine: Engine, down: Down, flood: Flood, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit status of a watcher in a flood, once it has begun."""
+
+    def ready() -> None:
+        monkeypatch.setattr(watcher.monitor, "filenos", lambda: [flood.file])
+        monkeypatch.setattr(watcher, "_read_events", flood.batch)
+
+    settings = Settings([os.devnull], private_texts=True, quiet=True, ready=ready, beside=[down])
+    watcher = Watcher(settings, engine)
+    return watcher.run()
+
+
+def _setup() -> Setup:
+    """The namespace of the calling thread."""
+    return Setup(Netlink(), namespace=os.stat("/proc/thread-self/ns/net").st_ino)
+
+
+@pytest.mark.parametrize("command", [recorded, watched])
+def test_the_end_in_a_flood(
+    host: Command, monkeypatch: pytest.MonkeyPatch, command: Callable[..., int]
+) -> None:
+    """The end comes before the announcements: after those of the turn in which the device is seen
+    to be down no others are handled."""
+    host.namespace.ip("link set br9 up")
+    flood = Flood(host)
+    with host.namespace, Engine(_setup()) as engine:
+        down = Down("br9")
+        try:
+            assert command(engine, down, flood, monkeypatch) == 0
+        finally:
+            down.close()
+            os.close(flood.file)
+    assert flood.batches == 2
