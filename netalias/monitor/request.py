@@ -73,7 +73,7 @@ def _parsed(words: Sequence[str]) -> tuple[frozenset[str], str]:
     found = set(first.removesuffix(",").split(","))
     wrong = sorted(found.difference((EVERY, *KINDS)))
     if wrong and (words[1:] or "," in first):
-        raise errors.UsageError(f"{wrong[0]}: none of {', '.join((EVERY, *KINDS))}")
+        raise errors.UsageError(f"{wrong[0] or repr('')}: none of {', '.join((EVERY, *KINDS))}")
     device = first if wrong else "".join(words[1:])
     if wrong or EVERY in found:
         found = {*KINDS} - {ROUTE} | found & {ROUTE}

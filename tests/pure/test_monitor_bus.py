@@ -199,7 +199,7 @@ def test_kinds_and_device(bus: Bussed, words: str, found: list[str]) -> None:
     [
         ("address,nosuch", "nosuch: none of all, arrival"),
         ("nosuch eth0", "nosuch: none of all"),
-        (",", ": none of all"),
+        (",", "'': none of all"),
         ("adress,", "adress: none of"),
         ("address eth0 eth1", "subscribe takes KINDS and DEV"),
         ("all a/b", "a/b"),
