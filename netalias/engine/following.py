@@ -19,14 +19,20 @@ if TYPE_CHECKING:
 
 
 def route(
-    engine: Engine, wanted: Sequence[tuple[Device, Sequence[Way]]]
+    engine: Engine,
+    wanted: Sequence[tuple[Device, Sequence[Way]]],
+    made: Mapping[int, Sequence[Way]],
 ) -> list[errors.NetaliasError]:
     """Have devices exactly these routes of lines, and leave those of others; the refusals. New ones
-    come before old ones go. Raises KernelError."""
+    come before old ones go. *made* are those of the last time, by the index of their device. Raises
+    KernelError."""
     if not wanted:
         return []
     standing = engine.kernel.routing().read().ways
-    found = [plan.difference(device, ways, standing) for device, ways in wanted]
+    found = [
+        plan.difference(device, ways, standing, made.get(device.index, ()))
+        for device, ways in wanted
+    ]
     refused = sent(engine, [step for added, _ in found for step in added])
     return refused + sent(engine, [step for _, gone in found for step in gone])
 

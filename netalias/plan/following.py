@@ -76,12 +76,18 @@ def way(route: Route, index: int, known: Mapping[int, Ends]) -> Way | str:
 
 
 def difference(
-    device: Device, wanted: Sequence[Way], standing: Iterable[Way]
+    device: Device, wanted: Sequence[Way], standing: Iterable[Way], made: Iterable[Way] = ()
 ) -> tuple[list[Step], list[Step]]:
-    """The steps that add routes through a device, and those that delete what no line makes."""
+    """The steps that add routes through a device, and those that delete what no line makes.
+
+    *made* are routes of before, whether they are listed or not: IPv6 joins one to the route of
+    others with its metric, and lists both with the protocol of the first (rt6_fill_node of
+    net/ipv6/route.c).
+    """
     place = device.name, device.index
     before = [one for one in standing if one.index == device.index and is_one(one)]
     add: list[Step] = [AddWay(*place, one) for one in wanted if one not in before]
+    before += [one for one in made if one.family == AF_INET6 and one not in before]
     return add, [DelWay(*place, one) for one in before if one not in wanted]
 
 

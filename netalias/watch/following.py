@@ -33,6 +33,8 @@ KEYWORDS = ("route", "proxy", "proxyall")
 """Those of desired/following.py, which files without such lines do not load."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 """Events that may concern a device."""
+RENAMING = ("name", "altname")
+"""Those of them after which a line may be about another device than before."""
 
 
 class Known:
@@ -73,6 +75,8 @@ class Following(Repeated):
         self._changed = changed
         self._lines: list[Line] = []
         self._known: dict[str, Known] = {}
+        self._made: dict[int, list[Way]] = {}
+        """Routes by the index of their device, which may have another name since."""
         self._loaded = self._published = False
         self._told: set[str] = set()
         self._waiting: list[str] = []
@@ -112,7 +116,8 @@ class Following(Repeated):
         if not self._lines or event.what not in WAKING or event.device is None:
             return
         names = {event.device.name, *event.device.altnames}
-        if any(one.main in names or getattr(one, "on", "") in names for one in self._lines):
+        named = (one.main in names or getattr(one, "on", "") in names for one in self._lines)
+        if event.what in RENAMING or any(named):
             self.wake = 0.0
 
     # Work
@@ -121,7 +126,10 @@ class Following(Repeated):
         from netalias.engine.following import answer, route
 
         self._waiting = []
-        routes: dict[int, tuple[Device, list[Way]]] = {}
+        devices = map(self._state.device, self._made)
+        routes: dict[int, tuple[Device, list[Way]]] = {
+            one.index: (one, []) for one in devices if one is not None and one.up
+        }
         peers: dict[str, list[Wanted]] = {}
         for name, known in self._known.items():
             device = self._device(name)
@@ -135,7 +143,8 @@ class Following(Repeated):
             ways += self._ways(device, known, lines)
             for main, wanted in self._peers(device, known, lines):
                 peers[main] = [*dict.fromkeys([*peers.get(main, ()), *wanted])]
-        refused = route(self._engine, [*routes.values()])
+        refused = route(self._engine, [*routes.values()], self._made)
+        self._made = {index: ways for index, (_, ways) in routes.items() if ways}
         faults = answer(self._engine, peers) if peers or self._published else []
         self._published = bool(peers)
         self._tell(faults)

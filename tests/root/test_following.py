@@ -12,6 +12,7 @@ from support import Namespace, until, veth_pair
 from watcher import watching
 
 PEER, PEER6 = "10.9.0.254", "2001:db8:9::fe"
+OTHER6 = "fe80::99"
 FAR, FAR6 = "192.0.2.1", "2001:db8:77::1"
 """Addresses behind the peer."""
 LINES = (
@@ -126,3 +127,37 @@ def test_beside_addresses_that_are_kept(dialled: Dialled, tmp_path: Path) -> Non
             dialled.negotiate(last)
             until(dialled.follows)
         watch.says("address leaves as")
+
+
+def test_a_device_that_is_renamed_loses_them(dialled: Dialled, tmp_path: Path) -> None:
+    """Lines name it: they are of no other device, and hold again once it has its name back."""
+    conf = tmp_path / "netalias.conf"
+    conf.write_text(LINES)
+    dialled.here.ip("link set eth9 up")
+    with watching(dialled.here, tmp_path / "net", str(conf)):
+        dialled.negotiate(1)
+        until(dialled.follows)
+        dialled.here.ip("link set eth9 name wan9")
+        until(lambda: dialled.proxies() == [])
+        until(lambda: dialled.leaves(FAR) == dialled.leaves(FAR6) == ("", ""))
+        dialled.here.ip("link set wan9 name eth9")
+        until(dialled.follows)
+
+
+def test_beside_a_default_route_of_others(dialled: Dialled, tmp_path: Path) -> None:
+    """IPv6 makes one route of two with the same metric, and lists both as that of the first: a line
+    that goes takes its half, and no other one."""
+    conf = tmp_path / "netalias.conf"
+    conf.write_text("eth9 route ::/0 via HISADDR6\n")
+    with watching(dialled.here, tmp_path / "net", str(conf)):
+        dialled.negotiate(1)
+        until(lambda: dialled.leaves(FAR6)[0] == PEER6)
+        conf.write_text("# nothing\n")
+        until(lambda: dialled.leaves(FAR6)[0] == "")
+        others = f"default via {OTHER6} dev eth9 proto static metric 1024"
+        dialled.here.ip(f"-6 route add {others}")
+        conf.write_text("eth9 route ::/0 via HISADDR6\n")
+        until(lambda: PEER6 in dialled.here.ip("-6 route show default"))
+        conf.write_text("# nothing\n")
+        until(lambda: PEER6 not in dialled.here.ip("-6 route show default"))
+        assert others in dialled.here.ip("-6 route show default")
