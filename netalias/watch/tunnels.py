@@ -214,7 +214,10 @@ class Tunnels(Lines):
         from netalias.engine.tunnels import check_key
 
         for one in self._carried.values():
-            if one.task.outer.key != path or one.held is None:
+            if one.task.outer.key != path:
+                continue
+            if one.held is None:  # perhaps it has waited for the key
+                one.due = 0.0
                 continue
             try:
                 check_key(one.task)

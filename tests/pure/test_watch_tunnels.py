@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from base64 import b64encode
 from collections.abc import Iterator
 from errno import EAFNOSUPPORT, EMFILE, ENOENT, EPERM
 from io import StringIO
@@ -14,7 +15,7 @@ import pytest
 from support import PATIENCE, SLOW
 from watched import Busy
 
-from netalias import errors
+from netalias import errors, trust
 from netalias.desired import declarations
 from netalias.desired.tunnels import Tunnel
 from netalias.engine import Engine, Setup
@@ -440,3 +441,20 @@ def test_a_record_speaks_for_its_own_process_alone(tmp_path: Path) -> None:
     text = (tmp_path / "vif0.tunnel").read_text()
     (tmp_path / "vif0.tunnel").write_text(text.replace(f"pid {os.getpid()}", "pid 1"))
     assert tunnels.read(folder, "vif0") is None
+
+
+def test_a_key_file_that_comes_late_ends_the_pause(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tunnel begins as soon as there is a key, however long it was to wait by then."""
+    monkeypatch.setattr(trust, "resolved", lambda file: file)
+    file = tmp_path / "vif0.key"
+    stage.refusal = errors.StateError("vif0.key: No such file or directory")
+    stage.load(f"{LINE} key {file}\n")
+    assert stage.tunnels.due(stage.now) != 0.0
+    made = tmp_path / "made"
+    made.touch(0o600)
+    made.write_bytes(b64encode(bytes(32)))
+    made.rename(file)
+    stage.ends()
+    assert stage.tunnels.due(stage.now) == 0.0
