@@ -44,6 +44,7 @@ if TYPE_CHECKING:
             """Numbers by name."""
 
         unanswered: float
+        forged: int
         keys: int
         room: int
         said: str
@@ -91,13 +92,12 @@ def _silent(tunnel: Tunnel, record: Record, status: Status) -> Fault | None:
 
 
 def _other_key(tunnel: Tunnel, status: Status) -> Fault | None:
-    forged = status.counters.get("dropped_forged", 0)
-    if status.keys != NO_KEYS_AGREED or not forged:
+    if status.keys != NO_KEYS_AGREED or not status.forged:
         return None
     return Fault(
         "tunnel-key",
         f"{tunnel.name}: its peer has another key",
-        f"datagrams come, and {tunnel.outer.key} has made none of them ({forged} so far)",
+        f"datagrams come, and {tunnel.outer.key} has made none of them ({status.forged} so far)",
     )
 
 

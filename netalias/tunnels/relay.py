@@ -85,6 +85,7 @@ class Relay:
     def run(self) -> None:
         """Relay until end(). Raises StateError when the device is gone."""
         self.count.values[counters.AGREED] = 0
+        status.begin(self.count.values)
         self._measure()
         self._loop = Loop(self.parts, monotonic)
         self._loop.run()

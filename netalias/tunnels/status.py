@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 from time import monotonic
 
-from netalias.tunnels.counters import AGREED, NAMES, RECEIVED_PACKETS, SIZE
+from netalias.tunnels.counters import AGREED, FORGED, NAMES, RECEIVED_PACKETS, SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.tunnels.counters import Counters
 
-ASKED, ASKED_AT, AGREED_ONCE, KEYS, ROOM, SAID_AT, LENGTH = range(256, 263)
+ASKED, ASKED_AT, AGREED_ONCE, KEYS, ROOM, SAID_AT, LENGTH, FORGED_AT = range(256, 264)
 """Places of the numbers: the time in milliseconds of CLOCK_MONOTONIC since which the peer has not
 answered, 0 while it does, or before it is known; the packets that had come from a peer which had
 answered before, at that time; whether the peer has ever answered; one of the keys below; bytes of
 the largest packet that the path takes, 0 for unknown; the packets that had come when the network
-said the sentence; the bytes of the sentence, 0 for none."""
+said the sentence; the bytes of the sentence, 0 for none; the forged datagrams that had come when
+the peer was asked first."""
 NO_KEY, NO_KEYS_AGREED, KEYS_AGREED = range(3)
 TEXT, MOST = 264 * 8, 1024
 """Place of the sentence in the memory, and its longest length in bytes."""
@@ -28,9 +29,16 @@ _WORDS = 264
 """Numbers before the sentence."""
 
 
+def begin(values: memoryview) -> None:
+    """Note that a data plane begins: what was known is of the one before, perhaps of another peer
+    or key."""
+    values[ASKED] = values[LENGTH] = 0
+
+
 def asks(values: memoryview) -> None:
     """Note that the peer is asked, and has not answered yet."""
     if not values[ASKED]:
+        values[FORGED_AT] = values[FORGED]
         values[ASKED_AT] = values[RECEIVED_PACKETS] if values[AGREED_ONCE] else 0
         values[ASKED] = int(monotonic() * 1000)
 
@@ -57,7 +65,8 @@ class Status:
     ``unanswered`` is for how many seconds the peer has not answered, 0.0 where it does or is not
     asked; ``keys`` is NO_KEY, NO_KEYS_AGREED or KEYS_AGREED; ``room`` bytes of the largest packet
     for the path, 0 for unknown; ``said`` the last sentence of the network, empty where something
-    has come since.
+    has come since; ``forged`` are the datagrams of no holder of the key that have come since the
+    peer was asked first.
     """
 
     def __init__(self, data: bytes, now: float) -> None:
@@ -69,6 +78,7 @@ class Status:
         received = words[RECEIVED_PACKETS]
         silent = words[ASKED] and received <= words[ASKED_AT]
         self.unanswered = max(now - words[ASKED] / 1000, 0.001) if silent else 0.0
+        self.forged = words[FORGED] - words[FORGED_AT] if words[ASKED] else 0
         self.keys = words[KEYS]
         self.room = words[ROOM]
         self.said = ""

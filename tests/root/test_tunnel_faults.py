@@ -130,6 +130,18 @@ def test_nothing_listens(stage: Stage) -> None:
     stage.well()
 
 
+def test_another_peer_is_not_told_what_the_one_before_was(stage: Stage) -> None:
+    """The network has refused what was sent to the one; the other is silent."""
+    stage.begin()
+    stage.finds("tunnel-refused")
+    with stage.there:
+        silent = stage.stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    silent.bind((OUTER[1], PORT + 1))
+    stage.file.write_text(stage.file.read_text().replace(f"udp:{PORT}", f"udp:{PORT + 1}"))
+    until(lambda: "tunnel-refused" not in stage.findings())
+    stage.agree("tunnel-unanswered", f"{OUTER[1]} is silent", f"drops udp port {PORT + 1}")
+
+
 def test_a_protocol_that_the_peer_does_not_know(stage: Stage) -> None:
     """By the first packet, since such a carriage asks for nothing."""
     stage.begin("carriage ipip94")
