@@ -17,6 +17,7 @@ from select import POLLIN, poll
 
 from netalias import errors
 from netalias.system import descriptors, interpreter
+from netalias.system.process import tell
 from netalias.tunnels import plane
 
 TYPE_CHECKING = False
@@ -43,6 +44,7 @@ class Spare:
         try:
             words = [KEYED] if keyed else []
             self._pid = interpreter.start(NAME, [its.fileno(), alive], words)
+            self._pidfd = os.pidfd_open(self._pid)
         except OSError:
             self._channel.close()
             raise
@@ -52,17 +54,20 @@ class Spare:
     def take(
         self, device: Descriptor, carriage: Descriptor, count: Counters, words: Sequence[str]
     ) -> int:
-        """Make it the data plane; its process id. Raises OSError if it has ended."""
+        """Make it the data plane, even if somebody has stopped it (SIGSTOP); its process id. Raises
+        OSError if it has ended."""
         held = [one.fileno() for one in (device, carriage, count)]
         try:
             descriptors.send(self._channel, os.fsencode("\0".join(words)), held)
+            tell(self._pidfd, signal.SIGCONT)
         finally:
-            self._channel.close()
+            self.close()
         return self._pid
 
     def close(self) -> None:
-        """End it."""
+        """End it, unless it is the data plane."""
         self._channel.close()
+        os.close(self._pidfd)
 
 
 def main(arguments: Sequence[str]) -> int:
