@@ -6,6 +6,7 @@ What nf_tables has, that of iptables-nft too, is in forwarding.py. Pure, but for
 from __future__ import annotations
 
 from _struct import Struct
+from _struct import error as _StructError  # type: ignore[attr-defined]
 
 from netalias import errors
 from netalias.kernel import xtables
@@ -67,9 +68,9 @@ def closed(device: str) -> list[Closed]:
 def _is_closed(family: int, device: str) -> bool:
     try:
         table = xtables.read(family)
-    except errors.KernelError:
+        return table is not None and drops(table, family) and not names(table, family, device)
+    except (errors.KernelError, _StructError):  # the policy was elsewhere a moment ago
         return False
-    return table is not None and drops(table, family) and not names(table, family, device)
 
 
 def drops(table: Table, family: int) -> bool:
