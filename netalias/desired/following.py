@@ -216,6 +216,7 @@ def _number(title: str, word: str, text: str, at: int) -> int:
     found = names.number(text)
     if not least <= found <= most or (word == TABLE and found == RT_TABLE_LOCAL):
         wrong = f"{word} {text}".rstrip()
-        error = errors.UsageError(f"{title}: {wrong}: a number from {least} to {most} is needed")
+        needed = f"a number from {least} to {most}" + f" but {RT_TABLE_LOCAL}" * (word == TABLE)
+        error = errors.UsageError(f"{title}: {wrong}: {needed} is needed")
         raise at_word(at + bool(text), error)
     return found

@@ -54,7 +54,7 @@ ROUTE = "ppp0 route default"
         (f"{ROUTE} via HISADDR via HISADDR", f"32: {ROUTE}: via: said twice"),
         (f"{ROUTE} via HISADDR mtu 1", f"32: {ROUTE}: mtu: not a word of this line"),
         (f"{ROUTE} via HISADDR table 255",
-         f"38: {ROUTE}: table 255: a number from 1 to 1073741823 is needed"),
+         f"38: {ROUTE}: table 255: a number from 1 to 1073741823 but 255 is needed"),
         (f"{ROUTE} via HISADDR metric -1",
          f"39: {ROUTE}: metric -1: a number from 1 to 4294967295 is needed"),
         (f"{ROUTE} via HISADDR6 src MYADDR",
