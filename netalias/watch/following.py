@@ -180,8 +180,12 @@ class Following(Repeated):
         from netalias.plan.following import peers
 
         for one in lines:
-            main = self._device(one.on) if isinstance(one, Proxies) else None
-            if isinstance(one, Proxies) and main is not None:
+            if not isinstance(one, Proxies):
+                continue
+            main = self._device(one.on)
+            if main is None:
+                self._waiting.append(f"{one.title} waits: there is no device {one.on}")
+            else:
                 yield main.name, peers(device, known.addresses, known.ends, every=one.every)
 
     def _tell(self, faults: Sequence[str]) -> None:

@@ -332,3 +332,14 @@ def test_the_lock_of_another_is_waited_for(host: Host, monkeypatch: pytest.Monke
     host.now += 0.02
     host.following.act(host.now)
     assert host.routes() == [f"default via {PEER} src 10.9.0.1"]
+
+
+def test_a_publication_waits_for_the_device_that_is_to_answer(host: Host) -> None:
+    """It is told once, and ends with the device."""
+    host.declare("ppp0 proxyall on eth7")
+    host.negotiate(1)
+    host.negotiate(2, old=1)
+    assert host.said() == ["ppp0 proxyall waits: there is no device eth7"]
+    host.kernel.add_device("eth7", up=True)
+    host.act()
+    assert [one.local for one in host.kernel.proxies()] == [inet_pton(AF_INET, PEER)]
