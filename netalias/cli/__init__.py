@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from netalias.claim import Policy
+    from netalias.desired import Wish
     from netalias.engine import Engine
     from netalias.engine.loans import Lender
     from netalias.families import Registry
@@ -132,7 +133,7 @@ def _alias(options: Options, words: list[str]) -> int:
     if wish.empty:
         with options.engine() as engine:
             return int(_function("cli.show.detail")(options, engine, words[0]))
-    doubtful = wish.address and may_float(options)
+    doubtful = concerns(wish) and may_float(options)
     with options.engine() as engine:
         if doubtful:
             _function("cli.floating.check")(options, engine, [wish])
@@ -158,6 +159,11 @@ def _alias(options: Options, words: list[str]) -> int:
         if first and not (options.dry_run or options.quiet):
             _function("cli.firewall.tell")(options, done)
     return errors.STATUS_OK
+
+
+def concerns(wish: Wish) -> bool:
+    """Whether a wish may be about an address that floats: it asks for one, or for its lifetime."""
+    return bool(wish.address) or wish.lease is not None
 
 
 def may_float(options: Options) -> bool:

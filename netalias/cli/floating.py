@@ -8,7 +8,7 @@ which are about its own namespace.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli import may_float
+from netalias.cli import concerns, may_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,23 +20,27 @@ if TYPE_CHECKING:
     from netalias.desired.pools import Pool
     from netalias.engine import Engine
     from netalias.engine.batch import Command
+    from netalias.model.names import AliasName
+
+
+RENEWED = "netalias watch sets its lifetime; --force gives it another one all the same"
 
 
 def check(options: Options, engine: Engine, wishes: Iterable[Wish]) -> None:
-    """Check that no wish asks for an address that floats, unless that is forced. Raises
-    AlreadyExists."""
+    """Check that no wish asks for an address that floats, nor for another lifetime of one, unless
+    that is forced. Raises AlreadyExists."""
     for wish in wishes if not options.force else ():
-        if wish.address and (found := _refusal(_pools(options, engine), wish)):
+        if concerns(wish) and (found := _refusal(_pools(options, engine), wish, engine)):
             raise found
 
 
 def mark(options: Options, engine: Engine, commands: Iterable[Command]) -> None:
-    """Give each command that asks for an address that floats its error."""
+    """Give each command that asks for an address that floats, or its lifetime, its error."""
     pools: list[Float] | None = None
     for one in commands:
-        if one.wish is not None and one.wish.address and one.error is None:
+        if one.wish is not None and concerns(one.wish) and one.error is None:
             pools = _pools(options, engine) if pools is None else pools
-            one.error = _refusal(pools, one.wish)
+            one.error = _refusal(pools, one.wish, engine)
 
 
 def refuse(
@@ -59,9 +63,13 @@ def apart(options: Options, engine: Engine, pool: Pool) -> None:
             raise _error(pool.title, one, twice)
 
 
-def _refusal(pools: Iterable[Float], wish: Wish) -> errors.AlreadyExists | None:
-    """The refusal of a wish for an address that floats, or a prefix that has one."""
+def _refusal(pools: Iterable[Float], wish: Wish, engine: Engine) -> errors.AlreadyExists | None:
+    """The refusal of a wish for an address that floats, a prefix that has one, or the lifetime of
+    one that stands."""
+    former = b"" if wish.address or not pools else _present(engine, wish.name)
     for pool in pools:
+        if former in pool.places:
+            return _error(str(wish.name), pool, former, RENEWED)
         if wish.address in pool.places:
             return _error(str(wish.name), pool, wish.address)
         if wish.kind == "prefix" and wish.prefixlen is not None:
@@ -72,6 +80,16 @@ def _refusal(pools: Iterable[Float], wish: Wish) -> errors.AlreadyExists | None:
             if packed is not None:
                 return _error(str(wish.name), pool, packed)
     return None
+
+
+def _present(engine: Engine, name: AliasName) -> bytes:
+    """The packed address of an alias, by any name of its main device; empty without one."""
+    from netalias.observed.query import find
+
+    try:
+        return find(engine.observe(), name).address
+    except errors.NoSuchDevice:
+        return b""
 
 
 def _error(title: str, pool: Float, packed: bytes, hint: str = "") -> errors.AlreadyExists:

@@ -26,7 +26,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.memory = Memory()
-        self.memory.add_device("eth0", up=True)
+        self.memory.add_device("eth0", up=True, altnames=("lan",))
         self.declared = root / "netalias.conf"
         self.folder = root / "run"
         self.folder.mkdir()
@@ -54,6 +54,12 @@ class Host:
         """What stands there."""
         with Engine(Setup(self.memory)) as engine:
             return sorted(str(one.name) for one in engine.observe().aliases)
+
+    @property
+    def leases(self) -> dict[str, int]:
+        """The lifetimes of what stands there in seconds, 0 for ever."""
+        with Engine(Setup(self.memory)) as engine:
+            return {str(one.name): one.lease for one in engine.observe().aliases}
 
 
 @pytest.fixture
@@ -142,6 +148,27 @@ def test_what_stands_is_changed_and_deleted(host: Host) -> None:
     assert host.run("eth0:100 down") == 0
     assert host.run("eth0:100-") == 0
     assert host.addresses == []
+
+
+@pytest.mark.parametrize("text", ["lease off", "lease 3600"])
+def test_nobody_else_sets_its_lifetime(
+    host: Host, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """It would stand here while another host has it. Under any name, and with --force alone."""
+    assert host.run("--force eth0:5 10.0.0.100/24 kind label lease 60") == 0
+    assert host.run("eth0:6 10.0.0.6/24 kind label lease 60") == 0
+    for words in (f"eth0:5 {text}", f"lan:5 {text}", f"eth0:4-5 {text}", f"--save eth0:5 {text}"):
+        assert host.run(words) == errors.STATUS_KERNEL, words
+        said = capsys.readouterr().err
+        assert ":5: 10.0.0.100 belongs to float web" in said, words
+        assert "netalias watch sets its lifetime" in said, words
+    assert host.batch(f"eth0:6 {text}\neth0:5 {text}\n") == errors.STATUS_KERNEL
+    assert "netalias watch sets its lifetime" in capsys.readouterr().err
+    assert host.leases["eth0:5"] == 60
+    assert host.run(f"eth0:9 {text}") == errors.STATUS_KERNEL
+    assert "there is no such alias" in capsys.readouterr().err
+    assert host.run(f"--force eth0:5 {text}") == 0
+    assert host.leases["eth0:5"] == host.leases["eth0:6"] != 60
 
 
 def test_a_batch_ends_there(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
