@@ -334,6 +334,20 @@ def spread(pool: Float) -> Spread:
     return Spread(tuple(spans), pool.prefer, pool.hold_down)
 
 
+def noting(folder: str, journal: Journal) -> Callable[[float, str], None]:
+    """A function that notes the condition of the store in a runtime directory. Addresses do not
+    depend on that, so a folder that is full or cannot be written only costs the note."""
+
+    def note(until: float, reason: str) -> None:
+        try:
+            condition.note(folder, condition.Condition(until, reason) if reason else None)
+        except OSError as error:
+            text = f"{folder}{condition.FILE}: {error.strerror}"
+            journal.warning(f"{text}: check and doctor do not tell how the store is")
+
+    return note
+
+
 def _task(line: str) -> Task:
     """The task of a line that the watcher has parsed before. Raises UsageError."""
     words = line.split()
@@ -379,10 +393,7 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     journal = Journal()
-
-    def tell(until: float, reason: str) -> None:
-        condition.note(folder, condition.Condition(until, reason) if reason else None)
-
+    tell = noting(folder, journal)
     try:
         tell(0.0, "")
         tokens = Tokens(folder)

@@ -4,6 +4,7 @@ clocks are not."""
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from netalias import errors
 from netalias.cluster.memory import MemoryEngine, MemoryStore
 from netalias.cluster.orders import Gone, Release, Stands, Take, parse
-from netalias.cluster.process import ALIVE, RETRY, Carrier, spread
+from netalias.cluster.process import ALIVE, RETRY, Carrier, noting, spread
 from netalias.cluster.records import Host as HostRecord
 from netalias.cluster.records import Keys
 from netalias.cluster.store import Change, Delete, Put
@@ -21,6 +22,7 @@ from netalias.desired import floats
 from netalias.desired.cluster import Cluster
 from netalias.system.journal import Journal
 from netalias.system.lines import Link, pair
+from netalias.watch.agent import spawn
 
 CLUSTER = "cluster etcd http://etcd node a ttl 5"
 FLOAT = "float web eth0:0-1 10.0.0.10-11/24"
@@ -276,6 +278,26 @@ def test_files_that_cannot_be_used_are_told_too(stage: Stage) -> None:
     stage.fault = "/etc/netalias/host.key: no key"
     stage.write(CLUSTER, FLOAT, "")
     assert [*stage.told] == [(0.0, f"cluster etcd: {stage.fault}")]
+
+
+def test_a_condition_that_cannot_be_noted(tmp_path: Path) -> None:
+    """That costs the note, and not the agent: a host without one gives up its addresses."""
+    (tmp_path / "store").mkdir()
+    link, theirs = pair()
+    with theirs:
+        pid = spawn(theirs.fileno(), str(tmp_path))
+    link.close()
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == errors.STATUS_OK
+    said = io.StringIO()
+    note = noting(str(tmp_path), Journal(stream=said, environ={}, now=lambda: ""))
+    note(1.5, "no answer")
+    note(0.0, "")
+    told = f"{tmp_path}/store: Is a directory: check and doctor do not tell how the store is"
+    assert said.getvalue().count(told) == 2
+    (tmp_path / "store").rmdir()
+    note(1.5, "no answer")
+    assert (tmp_path / "store").read_text() == "1.500 no answer\n"
 
 
 def test_suspended(stage: Stage) -> None:
