@@ -66,7 +66,8 @@ def batch(options: Options, words: list[str]) -> int:
 
 
 def _groups(parsed: Sequence[Command]) -> Iterator[list[Command]]:
-    """The commands in groups: no alias twice, no deletions among others; a verb stands alone."""
+    """The commands in groups: no alias twice, no deletions among others; a verb stands alone, and
+    so does a command that is refused."""
     group: list[Command] = []
     names: set[str] = set()
     for one in parsed:
@@ -75,6 +76,8 @@ def _groups(parsed: Sequence[Command]) -> Iterator[list[Command]]:
             bool(group)
             and wish is not None
             and group[-1].wish is not None
+            and one.error is None
+            and group[-1].error is None
             and str(wish.name) not in names
             and wish.delete == group[-1].deletes
         )
@@ -104,7 +107,7 @@ class _Run:
     def group(self, group: list[Command]) -> Batch:
         """Execute a group, and write the files before; the run of its commands."""
         asked = [(one.line, one.words, one.wish) for one in group if one.wish is not None]
-        if not asked:
+        if not asked or group[0].error is not None:
             return self._verb(group)
         observed = self._engine.observe()
         found = sources.read(())

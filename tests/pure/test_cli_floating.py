@@ -181,8 +181,15 @@ def test_a_batch_ends_there(host: Host, capsys: pytest.CaptureFixture[str]) -> N
     assert host.batch(text, "--force") == errors.STATUS_KERNEL
     assert host.addresses == ["eth0:1", "eth0:3"]
     assert host.batch("--force eth0:2 10.0.0.100\n") == 0
-    assert host.batch(text, "--save") != 0
-    assert "eth0:2 " not in host.declared.read_text()
+    assert host.run("eth0:1-3-") == 0
+    capsys.readouterr()
+    for options in ("--save --dry-run", "--save"):
+        assert host.batch(text, options) == errors.STATUS_KERNEL
+        said = capsys.readouterr().err
+        assert f"{host.commands}:2: eth0:2: 10.0.0.100 belongs to float web" in said, options
+        assert "not done after that: 1 command" in said, options
+    assert host.addresses == ["eth0:1"]
+    assert host.declared.read_text() == f"{LINES}eth0:1        10.0.0.1\n"
 
 
 def test_labels_of_others_are_not_adopted(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
