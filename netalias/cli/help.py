@@ -376,7 +376,8 @@ An address is missing for as long as its own replacement takes.
   --confirm SECONDS    give files and aliases their former state unless "netalias confirm" follows
                        in time; "netalias rollback" does it at once
   --force              go on when the main device is down, move the address of this SSH session,
-                       accept what was not confirmed before, and leave firewall rules behind
+                       accept what was not confirmed before, leave firewall rules behind, and move
+                       an address that floats and stands for ever
 
 Rules of nftables and iptables for eth0 do not see the device of eth0:0. Those that would not follow
 are printed with the commands that mend them, and the exit status is 2. Programs that would miss

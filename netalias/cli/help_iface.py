@@ -48,7 +48,8 @@ What keep asks for lines of a file declare, too: DEV iface-alias kernel. Beside 
 via HISADDR src MYADDR and DEV proxyall on MAIN follow the addresses (netalias.conf(5)).
 
   --dry-run        print the steps without executing them
-  --force          remove the address of this SSH session, too
+  --force          remove the address of this SSH session, too; add one that
+                   floats
   --kill-sockets   end the sockets that are bound to an address that goes (ss -K): their programs
                    see an error at once, and not after a quarter of an hour. With delete! also
                    those of an address that is gone already
