@@ -60,6 +60,11 @@ class Keeping(Task):
         self.watched = mode != OFF
 
     @property
+    def restoring(self) -> str:
+        """Asking for the same by hand."""
+        return " ".join(["netalias iface", self.main, "keep", *self.words()[2:]])
+
+    @property
     def in_our_hands(self) -> bool:
         """Whether a process of ours translates, and not the kernel."""
         return self.mode == USER

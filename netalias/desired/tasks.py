@@ -75,6 +75,11 @@ class Task:
         """The line of its words()."""
         return " ".join(self.words())
 
+    @property
+    def restoring(self) -> str:
+        """The command after which it holds again, where another one was asked for by hand."""
+        return ""
+
     def apart_from(self, others: Iterable[Task]) -> None:
         """Check that no other task contradicts this one. Raises UsageError, StateError."""
 
@@ -151,5 +156,4 @@ def waiting(tasks: Sequence[Task], by_hand: Mapping[str, str] = NOTHING) -> str:
     if left:
         return f"{title} {'wait' if more else 'waits'} for a watcher (netalias watch)"
     verb = "give" if more else "gives"
-    hint = " ".join(["netalias iface", first.main, "keep", *first.words()[2:]])
-    return f"{title} {verb} way to what was asked for by hand ({hint})"
+    return f"{title} {verb} way to what was asked for by hand ({first.restoring})"

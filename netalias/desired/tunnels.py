@@ -87,6 +87,11 @@ class Tunnel(Task):
         """``vif0``."""
         return self.subject
 
+    @property
+    def restoring(self) -> str:
+        """The end of the one by hand."""
+        return f"netalias {self.name}-"
+
     def inner(self) -> list[str]:
         """Pairs of word and value that tell the data plane which packets belong inside."""
         return []

@@ -21,6 +21,7 @@ MODULES = (
     "netalias.plan.places",
     "netalias.plan.promotion",
     "netalias.plan.routes",
+    "netalias.plan.series",
     "netalias.plan.sources",
     "netalias.plan.transfer",
     "netalias.plan.undetected",

@@ -15,7 +15,7 @@ from mmsghdr import Mmsghdr
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "cluster"))
 
 import asker
-import neighbours
+import discovery as wire
 from judge import Claim
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
@@ -35,28 +35,28 @@ def mac(text: str) -> bytes:
 
 def arp(operation: int, own: str, sender: str, target: str, to: bytes = bytes(6)) -> bytes:
     """An Ethernet frame with ARP."""
-    head = neighbours.ETHERNET.pack(OWN, mac(own), neighbours.ETH_P_ARP)
+    head = wire.ETHERNET.pack(OWN, mac(own), wire.ETH_P_ARP)
     spoken, asked = socket.inet_aton(sender), socket.inet_aton(target)
-    return head + neighbours.ARP.pack(*neighbours.PREFIX, operation, mac(own), spoken, to, asked)
+    return head + wire.ARP.pack(*wire.PREFIX, operation, mac(own), spoken, to, asked)
 
 
 def discovery(
     kind: int, own: str, sender: str, target: str, to: bytes, option: int = 0, *, hops: int = 255
 ) -> bytes:
     """An Ethernet frame with a solicitation or an advertisement, whose option tells B's MAC."""
-    options = neighbours.LINK_LAYER.pack(option, 1, mac(B)) if option else b""
-    size = neighbours.ND.size + len(options)
+    options = wire.LINK_LAYER.pack(option, 1, mac(B)) if option else b""
+    size = wire.ND.size + len(options)
     source = asker.packed(sender)
     return b"".join((
-        neighbours.ETHERNET.pack(to, mac(own), neighbours.ETH_P_IPV6),
-        neighbours.IPV6.pack(neighbours.VERSION, size, socket.IPPROTO_ICMPV6, hops, source, source),
-        neighbours.ND.pack(kind, 0, 0, OVERRIDE, asker.packed(target)),
+        wire.ETHERNET.pack(to, mac(own), wire.ETH_P_IPV6),
+        wire.IPV6.pack(wire.VERSION, size, socket.IPPROTO_ICMPV6, hops, source, source),
+        wire.ND.pack(kind, 0, 0, OVERRIDE, asker.packed(target)),
         options,
     ))  # fmt: skip
 
 
-REQUEST, REPLY = neighbours.REQUEST, neighbours.REPLY
-NS, NA = neighbours.SOLICITATION, neighbours.ADVERTISEMENT
+REQUEST, REPLY = wire.REQUEST, wire.REPLY
+NS, NA = wire.SOLICITATION, wire.ADVERTISEMENT
 
 
 def asked(count: int) -> list[float]:
@@ -104,9 +104,9 @@ def test_what_claims_an_address_of_ipv6() -> None:
     there is one; none by which a kernel finds out whether it is unique, nor one from afar."""
     frames = [
         discovery(NA, A, SIX, SIX, NODES),
-        discovery(NA, A, ASKER_SIX, SIX, NODES, neighbours.TARGET),
-        discovery(NS, A, SIX, ASKER_SIX, NODES, neighbours.SOURCE),
-        discovery(NS, A, SIX, ASKER_SIX, NODES, neighbours.TARGET),
+        discovery(NA, A, ASKER_SIX, SIX, NODES, wire.TARGET),
+        discovery(NS, A, SIX, ASKER_SIX, NODES, wire.SOURCE),
+        discovery(NS, A, SIX, ASKER_SIX, NODES, wire.TARGET),
         discovery(NS, A, "::", SIX, NODES),
         discovery(NA, A, SIX, SIX, NODES, hops=64),
         discovery(NA, A, SIX, SIX, NODES)[:-1],
@@ -120,15 +120,15 @@ def test_what_claims_an_address_of_ipv6() -> None:
 def test_a_question() -> None:
     """To everybody, or to the group of the address; it claims the asker's own address."""
     web, six = (
-        neighbours.question(OWN, asker.packed(own), asker.packed(target))
+        wire.question(OWN, asker.packed(own), asker.packed(target))
         for own, target in ((ASKER, WEB), (ASKER_SIX, "fd00::12:3456"))
     )
     assert (web[:6], six[:6]) == (EVERYBODY, bytes.fromhex("3333ff123456"))
-    assert neighbours.said(web) == (asker.packed(ASKER), OWN, b"")
-    assert neighbours.said(six) == (asker.packed(ASKER_SIX), OWN, b"")
-    body = six[neighbours.ETHERNET.size + neighbours.IPV6.size :]
+    assert wire.said(web) == (asker.packed(ASKER), OWN, b"")
+    assert wire.said(six) == (asker.packed(ASKER_SIX), OWN, b"")
+    body = six[wire.ETHERNET.size + wire.IPV6.size :]
     pseudo = six[22:54] + struct.pack("!II", len(body), socket.IPPROTO_ICMPV6)
-    assert neighbours.checksum([pseudo, body]) == 0
+    assert wire.checksum([pseudo, body]) == 0
 
 
 def test_the_messages_of_one_call() -> None:

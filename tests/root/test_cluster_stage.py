@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "cluster"))
 
-import asker
+import discovery as frames
 from judge import Verdict
 from segment import MANAGEMENT, SEGMENT, Host, Observed, Segment, floats
 
@@ -48,8 +48,8 @@ def announce(host: Host, address: str) -> None:
     with host.namespace, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
         sender.bind((SEGMENT, 0))
         mac = sender.getsockname()[4]
-        head = asker.ETHERNET.pack(asker.EVERYBODY, mac, asker.ETH_P_ARP)
-        arp = asker.ARP.pack(*asker.PREFIX, asker.REQUEST, mac, spoken, bytes(6), spoken)
+        head = frames.ETHERNET.pack(frames.EVERYBODY, mac, frames.ETH_P_ARP)
+        arp = frames.ARP.pack(*frames.PREFIX, frames.REQUEST, mac, spoken, bytes(6), spoken)
         sender.send(head + arp)
 
 

@@ -26,7 +26,7 @@ set -eu
 cd "$1"
 shift
 mount -t tmpfs tmpfs etc
-mkdir -p etc/upper/network/if-up.d etc/work
+mkdir -p etc/upper/network/if-pre-up.d etc/upper/network/if-up.d etc/work
 cp netalias.conf etc/upper
 mount -t overlay overlay -o lowerdir=/etc,upperdir=etc/upper,workdir=etc/work /etc
 mount --bind if-up.d /etc/network/if-up.d

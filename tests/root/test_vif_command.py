@@ -154,10 +154,12 @@ def test_that_of_a_file_is_not_ended_by_hand(host: Command, tmp_path: Path) -> N
         other = [*WORDS[:-1], "udp:7778"]
         host.silent(*other)
         assert json.loads(host("-j", "vif"))[0]["port"] == 7778
-        assert host.run("check", str(file)).returncode == 3
+        done = host.run("check", str(file))
+        assert done.returncode == 3
+        assert "gives way to what was asked for by hand (netalias vif0-)" in done.stderr
         host.silent("vif0-")
         until(lambda: json.loads(host("-j", "vif"))[0]["port"] == 7777)
-        assert host("check", str(file)) == ""
+        assert "by hand" not in host.run("check", str(file)).stderr
 
 
 def test_a_dry_run_changes_nothing(host: Command) -> None:

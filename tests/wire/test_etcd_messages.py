@@ -179,6 +179,13 @@ def test_the_end_of_a_watch(line: dict[str, object], result: type | None) -> Non
     assert found is None if result is None else type(found) is result
 
 
+ABOUT = {
+    "permission denied": " (user has no rights on prefix, or there is no user)",
+    "authentication failed, invalid user ID or password": " (the name or the password in the file"
+    " of user)",
+}
+
+
 @pytest.mark.parametrize(
     ("code", "words", "kind"),
     [
@@ -197,12 +204,14 @@ def test_the_end_of_a_watch(line: dict[str, object], result: type | None) -> Non
     ],
 )
 def test_errors(code: int | None, words: str, kind: type[StoreError]) -> None:
-    """Each is of the kind that says what can be done; etcd's own words are kept."""
+    """Each is of the kind that says what can be done; etcd's own words are kept, and what they are
+    about is said behind them."""
     found = messages.failure(
         400, json.dumps({"error": words, "message": words, "code": code}).encode()
     )
     assert type(found) is kind
-    assert str(found) == words.removeprefix("etcdserver: ")
+    said = words.removeprefix("etcdserver: ")
+    assert str(found) == said + ABOUT.get(said, "")
 
 
 @pytest.mark.parametrize(

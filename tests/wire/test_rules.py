@@ -14,7 +14,7 @@ from netalias import errors
 from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, numbers, rules, spec
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK
-from netalias.model.gateways import Rule, Way
+from netalias.model.gateways import METRIC_INET6, Rule, Way
 
 SIZES = {AF_INET: 4, AF_INET6: 16}
 READERS = (rules.read_rule, rules.read_ways, rules.read_default, rules.read_routers)
@@ -71,12 +71,13 @@ def rule_message(rule: Rule, protocol: int = PROTOCOL, *, detached: bool = False
 
 def route_message(way: Way, protocol: int = PROTOCOL, kind: str = "RTN_UNICAST") -> dict[str, Any]:
     """The RTM_NEWROUTE by which the kernel describes *way*."""
+    usual = METRIC_INET6 if way.family == AF_INET6 else 0
     body = {
         "rtm_family": way.family,
         "rtm_dst_len": way.prefixlen,
         "rtm_protocol": protocol,
         "rtm_type": kind,
-        "attributes": [item("RTA_TABLE", way.table), item("RTA_PRIORITY", 1024)],
+        "attributes": [item("RTA_TABLE", way.table), item("RTA_PRIORITY", way.metric or usual)],
     }
     for name, value in (("RTA_DST", way.network), ("RTA_GATEWAY", way.gateway)):
         if value:
@@ -170,7 +171,7 @@ def test_next_hops() -> None:
 
 def test_default_routes() -> None:
     """Only one of others, in the table main, by a gateway."""
-    way = Way(5, AF_INET, 254, b"", 0, b"\n\0\0\xfe")
+    way = Way(5, AF_INET, 254, b"", 0, b"\n\0\0\xfe", metric=1024)
     assert read(rules.read_default, route_message(way, 3)) == (1024, 5, b"\n\0\0\xfe")
     for other in (
         route_message(way),

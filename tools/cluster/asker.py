@@ -31,9 +31,9 @@ from typing import BinaryIO, NamedTuple
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
+from discovery import question, said
 from judge import Answer, Claim
 from mmsghdr import AT_ONCE, LIBC, Iovec, Mmsghdr
-from neighbours import question, said
 
 ETH_P_ALL = 0x0003  # linux/if_ether.h
 SOL_PACKET = 263
