@@ -1,8 +1,8 @@
-"""Packets of BNEP: the messages of filters in them."""
+"""Packets of BNEP: the messages of filters in them, and what is sent in place of a filtered one."""
 
 from __future__ import annotations
 
-from netalias.filters import spec
+from netalias.filters import TAGS, TAGS_MOST, Judge, spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,3 +85,24 @@ def both(filters: Filters) -> Iterator[bytes]:
     """The packets that set both filters of one end."""
     yield filter_message(spec.SET_TYPES, filters.types)
     yield filter_message(spec.SET_GROUPS, filters.groups)
+
+
+def filtered(packet: bytes, filters: Filters) -> bytes:
+    """The packet that is sent to a peer with these filters in place of *packet*: the same if it
+    passes, or is one of control; else an empty one, or, if it has extension headers, these behind a
+    header of type 0, without the payload. For programs that have connections of BNEP. Raises
+    ConstructError."""
+    found = spec.PACKET.parse(packet)
+    if found.head.type == spec.CONTROL:
+        return packet
+    kind, payload = found.protocol, found.payload
+    for _ in range(TAGS_MOST):
+        if kind in TAGS:
+            kind, payload = int.from_bytes(payload[2:4], "big"), payload[4:]
+    # An address that is left out is that of the peer, which is no group.
+    if Judge(filters).wants(kind, found.destination or bytes(6)):
+        return packet
+    if not found.head.extended:
+        return b""
+    found.protocol, found.payload = 0, b""
+    return bytes(spec.PACKET.build(found))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.filters import Filters, Judge, bnep, spec
-from netalias.filters.bnep import MOST, Refused, control, filter_message, messages, ranges
+from netalias.filters.bnep import MOST, Refused, control, filter_message, filtered, messages, ranges
 
 UNICAST = bytes.fromhex("02000a0b0c0d")
 GROUP = bytes.fromhex("333300000001")
@@ -77,6 +77,43 @@ def test_messages_in_extension_headers() -> None:
     assert messages(bytes.fromhex("81 04 0000") + second) == [
         (4, 0), (3, bytes.fromhex("86dd86dd"))
     ]  # fmt: skip
+
+
+def packet(kind: int, protocol: int, payload: bytes = b"data", extensions: bytes = b"") -> bytes:
+    """A packet of BNEP with all addresses that its type has."""
+    destination = GROUP if kind in (spec.GENERAL, spec.DESTINATION_ONLY) else b""
+    source = UNICAST if kind in (spec.GENERAL, spec.SOURCE_ONLY) else b""
+    head = bytes([kind | (0x80 if extensions else 0)])
+    return head + destination + source + protocol.to_bytes(2, "big") + extensions + payload
+
+
+@pytest.mark.parametrize(
+    "kind", [spec.GENERAL, spec.COMPRESSED, spec.SOURCE_ONLY, spec.DESTINATION_ONLY]
+)
+def test_a_filtered_packet_keeps_its_extension_headers(kind: int) -> None:
+    """D-3: it is sent as type 0 without a payload; one without such headers is not sent at all."""
+    only_ipv4 = Filters([(0x0800, 0x0800)])
+    extensions = bytes.fromhex("80 02 00aa 00 01 bb")
+    assert filtered(packet(kind, 0x86DD), only_ipv4) == b""
+    assert filtered(packet(kind, 0x86DD, extensions=extensions), only_ipv4) == packet(
+        kind, 0, b"", extensions
+    )
+    whole = packet(kind, 0x0800, extensions=extensions)
+    assert filtered(whole, only_ipv4) == whole
+    tagged = packet(kind, 0x8100, bytes.fromhex("0007 86dd 60"))
+    assert filtered(tagged, only_ipv4) == b""
+    assert filtered(tagged, Filters([(0x86DD, 0x86DD)])) == tagged
+
+
+def test_addresses_that_are_left_out_are_no_groups() -> None:
+    """D-3: a compressed packet goes to the peer, so no filter of groups holds it back."""
+    nothing = Filters(groups=[ALL_GROUPS[1:] * 2])
+    for kind in (spec.COMPRESSED, spec.SOURCE_ONLY):
+        assert filtered(packet(kind, 0x86DD), nothing) == packet(kind, 0x86DD)
+    for kind in (spec.GENERAL, spec.DESTINATION_ONLY):
+        assert filtered(packet(kind, 0x86DD), nothing) == b""
+    response = control(4, 0)
+    assert filtered(response, nothing) == response
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"\x81\x03" + tail))
