@@ -183,7 +183,7 @@ def decide(
     found.own = {_key(one) for one in addresses if is_own(one, device)}
     taken = {_key(one) for one in addresses}.union(elsewhere)
     former = {key: rated(one, limits) for key, one in kept.items()}
-    for key in copies.keys() - former.keys():
+    for key in sorted(copies.keys() - former.keys()):
         end = end_of(copies[key], now)
         former[key] = Former(*key, end - limits.keep, end)
     for key in sorted(lost):
@@ -195,7 +195,7 @@ def decide(
     found.returned = [key for key in taken if former.pop(key, None) is not None]
     found.kept = within(former, limits, now)
     found.remove = [copies[key].address for key in copies if key not in found.kept]
-    for key in found.kept.keys() - copies.keys():
+    for key in (one for one in found.kept if one not in copies):
         home = device.index if key[0] == AF_INET else loopback
         found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))
     for key, one in found.kept.items():

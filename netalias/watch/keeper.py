@@ -111,7 +111,7 @@ class Subject:
 
     def away(self, now: float) -> None:
         """Note that there is no such device at this time: what it had is kept from now on."""
-        lost = {key: Former(*key, now, now + self.task.keep) for key in self.seen}
+        lost = {key: Former(*key, now, now + self.task.keep) for key in sorted(self.seen)}
         former = {key: rated(one, self.limits) for key, one in (lost | self.former).items()}
         self.former = within(former, self.limits, now)
         self.seen = set()
