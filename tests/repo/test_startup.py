@@ -174,9 +174,9 @@ print("\\nmodules", status, *sorted(sys.modules))
 RATIOS = (
     # Sets the main device, keeps what was, announces; looks whether anything may float here.
     ("eth9:0 192.0.2.10 kind macvlan", 1.478),
-    ("eth9:1 192.0.2.11 kind macvlan", 1.437),  # hashes its MAC, announces
-    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.436),
-    ("show", 1.341),
+    ("eth9:1 192.0.2.11 kind macvlan", 1.440),  # hashes its MAC, announces
+    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.438),
+    ("show", 1.344),
     ("eth9:1-", 1.409),  # looks for the SSH session
 )
 """Instructions of a short command over those of a bare Python, at most."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,7 +223,11 @@ def watched(engine: Engine, down: Down, flood: Flood, monkeypatch: pytest.Monkey
 
     settings = Settings([os.devnull], private_texts=True, quiet=True, ready=ready, beside=[down])
     watcher = Watcher(settings, engine)
-    return watcher.run()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        return watcher.run()
+    finally:
+        signal.signal(signal.SIGCHLD, before)  # it is left ignored
 
 
 def _setup() -> Setup:
