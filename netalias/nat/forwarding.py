@@ -83,7 +83,7 @@ def closed(device: str) -> list[Chain]:
 
 
 def _of_nftables(device: str) -> list[Closed]:
-    """Those of nf_tables; none where the kernel has none. Raises KernelError."""
+    """The chains of nf_tables; none where the kernel has none. Raises KernelError."""
     try:
         exchange = Exchange(OPERATION, NETLINK_NETFILTER)
         try:

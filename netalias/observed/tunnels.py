@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
         @property
         def name(self) -> str:
-            """That of its device."""
+            """The name of its device."""
 
         @property
         def outer(self) -> Outer:
-            """Its outside."""
+            """The outside of it."""
 
     class Record(Protocol):
         """runtime.tunnels.Carried."""
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that a peer has to answer: it is asked four times in them, and more often for keys."""
 NO_KEYS_AGREED = 1
-"""That of tunnels/status.py."""
+"""The value of tunnels/status.py."""
 
 
 class Fault:

@@ -47,7 +47,7 @@ class Lock:
                     return file
             except FileNotFoundError:
                 pass
-            except BaseException:
+            except BaseException:  # a signal too: nobody else would close it
                 os.close(file)
                 raise
             os.close(file)  # the one who had it has removed it

@@ -46,7 +46,7 @@ UMASK = 0o177
 """While a rendezvous is made: only this user may send to it, since connect(2) takes the right to
 write."""
 SO_SNDBUFFORCE = 32
-"""Of asm-generic/socket.h."""
+"""Numbers of asm-generic/socket.h."""
 FD = 4
 """Bytes of an int in SCM_RIGHTS."""
 

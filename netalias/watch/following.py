@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     Line = Route | Proxies
 
 KEYWORDS = ("route", "proxy", "proxyall")
-"""Those of desired/following.py, which files without such lines do not load."""
+"""Keywords of desired/following.py, which files without such lines do not load."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 """Events that may concern a device."""
 RENAMING = ("name", "altname")
-"""Those of them after which a line may be about another device than before."""
+"""Some of them, after which a line may be about another device than before."""
 
 
 class Known:

@@ -48,7 +48,7 @@ class Repeated:
         except errors.LockBusy:
             self.wake = now + BUSY
             return
-        except Exception:
+        except Exception:  # a bug too: it would come back at once
             self.wake = now + self._backoff.next()
             raise
         self._acted()

@@ -79,7 +79,7 @@ class Serving:
             channel.setblocking(False)
             descriptors.enlarge(channel, ROOM)
             self._start(theirs.fileno(), self._words)
-        except BaseException:
+        except BaseException:  # a signal too: nobody else would close it
             channel.close()
             raise
         finally:

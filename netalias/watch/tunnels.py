@@ -24,7 +24,7 @@ from netalias.system.process import tell
 from netalias.watch.carrying import KINDS, Carrying, kind
 from netalias.watch.keyfiles import KeyFiles
 from netalias.watch.lines import Lines
-from netalias.watch.repeated import BUSY
+from netalias.watch.repeated import BUSY, LOOK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 END = 2.0
 """Seconds that a data plane has to end by itself."""
-LOOK = 60.0
-"""Seconds between two looks at rules and routes, of which no event tells."""
 LOST = (EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH)
 """Errors of a socket for whose peer there is no address to send from."""
 DYING = "its data planes end as soon as they have begun: the journal says why"

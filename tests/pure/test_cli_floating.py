@@ -51,7 +51,7 @@ class Host:
 
     @property
     def addresses(self) -> list[str]:
-        """What stands there."""
+        """The names of the aliases that stand there."""
         with Engine(Setup(self.memory)) as engine:
             return sorted(str(one.name) for one in engine.observe().aliases)
 
@@ -223,7 +223,7 @@ def test_a_pool_does_not_lend_it(host: Host, capsys: pytest.CaptureFixture[str])
     "line", ["eth0:5 10.0.0.100/24", "eth0:5 2001:db8::200", "pool dial 10.0.0.90-100"]
 )
 def test_files_that_declare_it_as_another_alias_too(line: str) -> None:
-    """That is an error of theirs, told before anything is compared."""
+    """An error of the files, told before anything is compared."""
     found = parse([("f", f"{LINES}{line}\n")], Engine(Setup(Memory())).registry)
     assert found.wrong == 1
     assert "float" in found.errors[0]

@@ -1,4 +1,4 @@
-"""What the observer of the stage (tools/cluster) sends and keeps: frames of ARP, and of neighbour
+"""Frames that the observer of the stage (tools/cluster) sends and keeps: of ARP, and of neighbour
 discovery."""
 
 from __future__ import annotations

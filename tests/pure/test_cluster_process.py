@@ -281,7 +281,7 @@ def test_files_that_cannot_be_used_are_told_too(stage: Stage) -> None:
 
 
 def test_a_condition_that_cannot_be_noted(tmp_path: Path) -> None:
-    """That costs the note, and not the agent: a host without one gives up its addresses."""
+    """A failure costs the note, and not the agent: a host without one gives up its addresses."""
     (tmp_path / "store").mkdir()
     link, theirs = pair()
     with theirs:

@@ -152,7 +152,7 @@ def test_listening_reads_ahead(player: Player, kernel: Fingerprinted) -> None:
 
 
 def test_the_same_bytes_have_the_same_digest(player: Player, kernel: Fingerprinted) -> None:
-    """That of reading ahead, of the snapshot made of that, of a fresh one, of any kernel."""
+    """The digest of reading ahead, of the snapshot made of that, of a fresh one, of any kernel."""
     kernel.listen()
     found = [kernel.digest(b"salt")]
     kernel.snapshot()

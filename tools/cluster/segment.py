@@ -31,7 +31,7 @@ BRIDGES = {SEGMENT: "br0", MANAGEMENT: "br1"}
 """The device of a host, and the bridge that it is on."""
 NETWORKS = {SEGMENT: "10.0.0", MANAGEMENT: "10.1.0"}
 NETWORK_INET6 = "fd00::"
-"""Of the segment too."""
+"""The network of the segment in IPv6."""
 ASKER, CONNECTOR = 222, 223
 """The last bytes of the addresses of the observers."""
 FIRST, FIRST_INET6 = 20, 0x1000

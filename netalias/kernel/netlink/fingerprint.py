@@ -191,7 +191,7 @@ def _interrupted(data: bytes) -> bool:
 
 
 def together(runs: Iterable[Run]) -> Iterator[Run]:
-    """The same runs, with neighbours joined that are alike; without holes all are alike."""
+    """Runs with those neighbours joined that are alike; without holes all are alike."""
     number = size = 0
     inside: Holes = ()
     for count, length, holes in runs:

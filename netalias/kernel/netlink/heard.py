@@ -61,7 +61,7 @@ class Heard:
         try:
             for event in self._monitor.read(TURN):
                 self._hear(event)
-        except Exception:
+        except Exception:  # whatever it is, events may be missing
             self._missed()
             raise
         finally:
