@@ -42,7 +42,7 @@ class Members:
         self.tls = tls
         self.client = client
         self.options = options
-        namespace.ip("link set lo up")
+        namespace.raise_lo()
         self.hosts = [f"127.0.0.{number + 1}" for number in range(count)]
         scheme = "https" if tls else "http"
         self.urls = [f"{scheme}://{host}:{CLIENTS}" for host in self.hosts]

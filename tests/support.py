@@ -15,6 +15,8 @@ from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 from typing import TypeVar
 
+from cables import cable, raised
+
 T = TypeVar("T")
 
 CLONE_NEWNET = 0x40000000
@@ -144,6 +146,11 @@ class Namespace:
         """``ip`` with these words; its output."""
         return self.run(["ip", *words.split()], check=check).stdout
 
+    def raise_lo(self) -> None:
+        """``ip link set lo up``, without a process."""
+        with self:
+            raised("lo")
+
     def close(self) -> None:
         """Let the kernel take the namespace and all devices in it away."""
         if self.fd >= 0:
@@ -179,10 +186,7 @@ class Turns:
 
 def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str = "p9") -> None:
     """A veth pair between two namespaces; both ends up and with carrier, without addresses."""
-    born = f"link add {name} type veth peer name {peer} netns {there.path}\n"
-    raised = "link set {0} addrgenmode none\nlink set {0} up\n"
-    here.run(["ip", "-batch", "-"], input=born + raised.format(name))
-    there.run(["ip", "-batch", "-"], input=raised.format(peer))
+    cable(here, there, name, peer)
     for namespace, device in ((there, peer), (here, name)):
         until(lambda: operstate(namespace, device) == "UP")  # noqa: B023 it is over by then
 

@@ -30,7 +30,7 @@ def cable(here: Namespace, there: Namespace) -> None:
     """Addresses on the cable of veth_pair()."""
     both = zip((here, there), ("eth9", "p9"), OUTER, OUTER6, strict=True)
     for namespace, device, address, address6 in both:
-        namespace.ip("link set lo up")
+        namespace.raise_lo()
         namespace.ip(f"addr add {address}/24 dev {device}")
         namespace.ip(f"addr add {address6}/64 dev {device} nodad")
 

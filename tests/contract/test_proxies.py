@@ -234,7 +234,7 @@ def test_settings(kernel: Kernel, routed: Namespace, family: str) -> None:
 )
 def test_routes(kernel: Kernel, routed: Namespace, text: str, device: str, local: bool) -> None:
     """Through which device, to this host, or nowhere: a broadcast address is no way either."""
-    routed.ip("link set lo up")
+    routed.raise_lo()
     names = {0: "", **{one.index: one.name for one in kernel.snapshot().devices.values()}}
 
     def way() -> tuple[str, bool]:

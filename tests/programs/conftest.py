@@ -34,7 +34,7 @@ def _stage() -> Iterator[Command]:
     without_dad(here)
     here.peer = there
     for namespace in (here, there):
-        namespace.ip("link set lo up")
+        namespace.raise_lo()
     wait_for_state(here, "eth9", "UP")
     here.ip("addr add 10.0.0.1/24 dev eth9")
     there.ip("addr add 10.0.0.2/24 dev p9")
@@ -51,7 +51,7 @@ def _stage() -> Iterator[Command]:
 def cli(veth: Namespace) -> Iterator[Command]:
     """eth9 without an address, for another program to configure; the peer has some."""
     forget(veth)  # the inode may have been that of another one
-    veth.ip("link set lo up")
+    veth.raise_lo()
     without_dad(veth, "eth9")
     assert veth.peer is not None
     for address in ("10.20.0.2/24", "2001:db8:20::2/64 nodad"):

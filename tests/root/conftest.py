@@ -13,7 +13,7 @@ from support import Namespace
 def bare(netns: Namespace) -> Iterator[Command]:
     """The command in a namespace with nothing but ``lo``, which is up."""
     forget(netns)  # the inode may have been that of another one
-    netns.ip("link set lo up")
+    netns.raise_lo()
     yield Command(netns)
     forget(netns)
 
@@ -22,7 +22,7 @@ def bare(netns: Namespace) -> Iterator[Command]:
 def cli(veth: Namespace) -> Iterator[Command]:
     """The command in a namespace with eth9, whose other end is p9 in ``namespace.peer``."""
     forget(veth)  # the inode may have been that of another one
-    veth.ip("link set lo up")
+    veth.raise_lo()
     without_dad(veth)
     yield Command(veth)
     forget(veth)

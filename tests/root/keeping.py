@@ -30,7 +30,7 @@ class Link:
         self.version = version
         self.last = 0
         host = {4: 32, 6: 128}[version]
-        self.there.ip("link set lo up")
+        self.there.raise_lo()
         self.there.ip(f"addr add {SERVER[version]}/{host} dev p9" + " nodad" * (version == 6))
 
     def text(self, last: int) -> str:

@@ -38,7 +38,7 @@ def stage() -> Iterator[Command]:
     veth_pair(here, there)
     wait_for_state(here, "eth9", "UP")
     without_dad(here)
-    here.ip("link set lo up")
+    here.raise_lo()
     here.ip("link add eth8 type bridge")
     cli = Command(here)
     cli.silent("eth9:0", "200.1.1.1/24")

@@ -33,7 +33,7 @@ def cables(cli: Command, peer: Namespace) -> Iterator[ExitStack]:
             namespace.ip(f"addr add 10.9.{number}.{host}/24 dev {device}")
             namespace.ip(f"link set {device} up")
     for namespace in (cli.namespace, peer):
-        namespace.ip("link set lo up")
+        namespace.raise_lo()
     with ExitStack() as stack:
         yield stack
 

@@ -76,7 +76,7 @@ class Doctor(Command):
 def staged(here: Namespace) -> Doctor:
     """eth9 with an address, and the aliases: all is well."""
     without_dad(here)
-    here.ip("link set lo up")
+    here.raise_lo()
     wait_for_state(here, "eth9", "UP")
     here.ip(f"addr add {MAIN_ADDRESS} dev eth9")
     cli = Doctor(here)

@@ -30,7 +30,7 @@ def odd(netns: Namespace, request: pytest.FixtureRequest) -> Iterator[Doctor]:
     netns.run(["ip", "link", "set", "dev", "eth9", "name", main])
     netns.run(["ip", "link", "set", "dev", main, "up"])
     without_dad(netns)
-    netns.ip("link set lo up")
+    netns.raise_lo()
     wait_for_state(netns, main, "UP")
     netns.run(["ip", "addr", "add", MAIN_ADDRESS, "dev", main])
     cli = Doctor(netns)

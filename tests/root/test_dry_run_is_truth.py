@@ -58,7 +58,7 @@ def twins() -> Iterator[tuple[Command, Command]]:
     for here, there in (spaces[:2], spaces[2:]):
         veth_pair(here, there)
         wait_for_state(here, "eth9", "UP")
-        here.ip("link set lo up")
+        here.raise_lo()
         without_dad(here)
     yield Command(spaces[0]), Command(spaces[2])
     forget(*spaces)

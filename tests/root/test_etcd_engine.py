@@ -161,7 +161,7 @@ class Stage:
 
 def staged(count: int) -> Iterator[Stage]:
     namespace = Namespace()
-    namespace.ip("link set lo up")
+    namespace.raise_lo()
     with namespace:
         stage = Stage(count)
         yield stage
@@ -518,7 +518,7 @@ def test_compacted(stage: Stage) -> None:
 def test_a_name_is_looked_up_beside_everything_else() -> None:
     """Nothing waits for it; a name that is not known is an error that says so."""
     namespace = Namespace()
-    namespace.ip("link set lo up")
+    namespace.raise_lo()
     with namespace:
         stage = Stage(1)
         port = stage.members[0].url.rpartition(":")[2]

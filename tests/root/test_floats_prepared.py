@@ -17,7 +17,7 @@ from support import Namespace, veth_pair
 namespace = Namespace()
 namespace.peer = Namespace()
 veth_pair(namespace, namespace.peer)
-namespace.ip("link set lo up")
+namespace.raise_lo()
 without_dad(namespace)
 from test_floats import FIRST, SECOND, Host, boottime
 from netalias.cluster.orders import Extend, Release, Take

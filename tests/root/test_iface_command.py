@@ -80,7 +80,7 @@ def test_bound_sockets_stay_and_new_ones_use_the_new_address(link: Command) -> N
         bound.settimeout(10)
         caller = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with bound, caller:
-        namespace.ip("link set lo up")
+        namespace.raise_lo()
         link.silent("iface", "eth9", "add", "10.0.0.2", PEER)
         caller.sendto(b"x", bound.getsockname())
         assert bound.recv(1) == b"x"
@@ -209,7 +209,7 @@ def test_sockets_are_ended(link: Command) -> None:
     """A connection from the address fails at once; a dry run and a batch of one end nothing,
     and sockets of an address that another device has go on."""
     namespace = link.namespace
-    namespace.ip("link set lo up")
+    namespace.raise_lo()
     for last in (3, 4):
         link.silent("iface", "eth9", "add", f"10.0.0.{last}")
     namespace.ip("addr add 10.0.0.4/32 dev lo")

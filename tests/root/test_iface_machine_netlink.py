@@ -28,7 +28,7 @@ class InNamespace(Ground):
         self.namespace = namespace
         self.capsys = capsys
         self.folder = folder
-        namespace.ip("link set lo up")  # ::1 shows that the kernel keeps marks
+        namespace.raise_lo()  # ::1 shows that the kernel keeps marks
         without_dad(namespace)
         self.index = int(ip_json(namespace, "link show eth9")[0]["ifindex"])
         with namespace:

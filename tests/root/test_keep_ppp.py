@@ -34,7 +34,7 @@ class Line(Link):
         assert cli.namespace.peer is not None
         self.here, self.there = cli.namespace, cli.namespace.peer
         self.version, self.last = 4, 0
-        self.there.ip("link set lo up")
+        self.there.raise_lo()
         self.there.ip(f"addr add {SERVER[4]}/32 dev lo")
         self.file = folder / "address"
         self.file.write_text(address(4, 1))

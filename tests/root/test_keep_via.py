@@ -59,7 +59,7 @@ def host(cli: Command, peer: Namespace) -> Iterator[Host]:
     for one in (peer, server):
         forget(one)
         without_dad(one)
-    peer.ip("link set lo up")
+    peer.raise_lo()
     made = Host(cli.namespace, peer, server)
     made.change(ADDRESSES[0])
     yield made

@@ -29,7 +29,7 @@ PACKETS = [b"\x45" + bytes([n]) * 99 for n in range(9)] + [b"~}" * 700]
 @pytest.fixture(autouse=True)
 def inside(netns: Namespace) -> Iterator[None]:
     """A namespace with loopback only."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     with netns:
         yield
 

@@ -49,7 +49,7 @@ def stage(netns: Namespace) -> Iterator[Namespace]:
     netns.ip("link set eth9 down")
     netns.ip(f"link set eth9 name {MAIN}")
     netns.ip(f"link set {MAIN} up")
-    netns.ip("link set lo up")
+    netns.raise_lo()
     without_dad(netns)
     wait_for_state(netns, MAIN, "UP")
     forget(netns)

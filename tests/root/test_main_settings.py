@@ -372,7 +372,7 @@ def test_a_main_that_is_a_macvlan(main: Command) -> None:
 def test_an_address_that_comes_later(main: Command) -> None:
     """An alias of lo inside the network of eth9 is answered for by eth9 alone, so arp_ignore goes
     back to what it was, and comes again when that alias has gone."""
-    main.namespace.ip("link set lo up")
+    main.namespace.raise_lo()
     main.silent("eth9:0", ALIAS, *NEW)
     assert settings(main.namespace) == DURING
     main.run("lo:0", "10.0.0.53")

@@ -102,7 +102,7 @@ def watching(namespace: Namespace, *words: str) -> Iterator[Watcher]:
 @pytest.fixture
 def dummy(netns: Namespace) -> Namespace:
     """A namespace with br9, a device that is alone: a bridge without ports."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     netns.ip("link add br9 type bridge")
     return netns
 
@@ -364,7 +364,7 @@ def index(namespace: Namespace, name: str) -> int:
 @pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="there is no /dev/net/tun")
 def test_media(netns: Namespace) -> None:
     """D-4: what somebody sets is told once, with old and new; the same again is not told."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     with tap(netns, "tap9"):
         watcher = Watcher(netns, "tap9")
         assert watcher.first.startswith("= tap9 index ")

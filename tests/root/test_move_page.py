@@ -55,7 +55,7 @@ class Host:
 
     def prepare(self) -> None:
         """Addresses, files and rules."""
-        self.here.ip("link set lo up")
+        self.here.raise_lo()
         without_dad(self.here)
         veth_pair(self.here, self.peer, MAIN, "p0")
         wait_for_state(self.here, MAIN, "UP")

@@ -48,7 +48,7 @@ class Stage:
         self.listening: dict[int, socket.socket] = {}
         host.ip("addr add fe80::9/64 dev eth9 nodad")
         server.ip("addr add fe80::a/64 dev p9 nodad")
-        server.ip("link set lo up")
+        server.raise_lo()
         for family, address in SERVERS.items():
             length = 32 if family == AF_INET else 128
             nodad = "" if family == AF_INET else " nodad"

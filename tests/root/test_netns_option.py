@@ -104,7 +104,7 @@ def test_not_a_namespace(bare: Command, tmp_path: Path) -> None:
 
 def test_each_namespace_has_its_lock(cli: Command, away: Command) -> None:
     """A lock that is held for one namespace does not hinder another."""
-    away.namespace.ip("link set lo up")
+    away.namespace.raise_lo()
     away.silent("lo:0", "127.0.0.2")
     with lock_file(away.namespace).open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

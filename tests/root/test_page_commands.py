@@ -55,7 +55,7 @@ def host(tmp_path: Path) -> Iterator[Namespace]:
     here, peer = Namespace(), Namespace()
     forget(here)
     for one in (here, peer):
-        one.ip("link set lo up")
+        one.raise_lo()
         without_dad(one)
     veth_pair(here, peer, "eth0", "p0")
     veth_pair(here, peer, "eth1", "p1")

@@ -35,7 +35,7 @@ def test_what_stands_in_the_way(cli: Command, tmp_path: Path) -> None:
     """FIFOs, links, hard links and folders in the place of files, and a link as the folder."""
     script = tmp_path / "script"
     script.write_text(SCRIPT)
-    cli.namespace.ip("link set lo up")
+    cli.namespace.raise_lo()
     done = cli.namespace.run(["unshare", "--mount", "sh", str(script), *COMMAND], check=False)
     *tried, linked, last = [line for line in done.stdout.splitlines() if line[0].isdigit()]
     assert len(tried) == 16, done

@@ -20,7 +20,7 @@ OURS, OTHER, SIX = "10.9.0.1", "10.9.0.2", "2001:db8:9::1"
 @pytest.fixture
 def host(netns: Namespace) -> Iterator[Namespace]:
     """A namespace with three addresses on lo, in which the test runs."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     for address in (OURS, OTHER):
         netns.ip(f"addr add {address}/32 dev lo")
     netns.ip(f"addr add {SIX}/128 dev lo nodad")

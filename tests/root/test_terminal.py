@@ -34,7 +34,7 @@ def stage() -> Iterator[Command]:
     veth_pair(here, there)
     veth_pair(here, there, LONG, "q9")
     without_dad(here)
-    here.ip("link set lo up")
+    here.raise_lo()
     cli = Command(here)
     cli.silent("lo:0", "127.0.0.2")
     cli.silent("eth9:0", "200.1.1.1/24")

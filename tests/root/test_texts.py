@@ -153,7 +153,7 @@ def test_the_folder_of_a_namespace_that_is_gone(place: Place) -> None:
     if not os.access("/proc/1/ns/net", os.R_OK):
         pytest.skip("not every process can be looked into here")
     other = Namespace()
-    other.ip("link set lo up")
+    other.raise_lo()
     assert place.run("lo:0", "192.0.2.9/32", namespace=other).returncode == 0
     assert place.names == ["lo:0"]
     place("eth9:0", "192.0.2.1/32")

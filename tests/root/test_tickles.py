@@ -41,7 +41,7 @@ def hosts() -> Iterator[tuple[Namespace, Namespace, Namespace]]:
         client, *servers = (Namespace() for _ in range(3))
         for one in (client, *servers):
             stack.callback(one.close)
-            one.ip("link set lo up")
+            one.raise_lo()
         client.ip("link add br0 type bridge")
         for number, server in enumerate(servers):
             client.ip(f"link add port{number} type veth peer name eth9 netns {server.path}")

@@ -233,7 +233,7 @@ def test_a_device_that_is_down_takes_no_answer(netns: Namespace) -> None:
 @pytest.mark.parametrize("word", ["udp:7777", "ipip94", "ipip"])
 def test_a_made_up_source_is_not_learned(netns: Namespace, word: str) -> None:
     """No way leads back to it: it is counted, and the peer may still come."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     inner = ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes(20))
     wire = struct.pack("!4H", 7777, 7777, 8 + len(inner), 0) + inner if ":" in word else inner
     protocol = {"udp": 17, "ipip94": 94, "ipip": 4}[word.partition(":")[0]]
@@ -257,7 +257,7 @@ def test_a_made_up_source_is_not_learned(netns: Namespace, word: str) -> None:
 @pytest.mark.parametrize("known", [False, True], ids=["passive", "known"])
 def test_what_came_before_the_peer_was_known(netns: Namespace, known: bool, trains: bool) -> None:
     """Until a socket is connected the kernel queues what anybody sends."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     packets = [ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes([n])) for n in range(4)]
     dropped: list[int] = []
     kind = socket.AF_INET, socket.SOCK_DGRAM
@@ -286,7 +286,7 @@ def test_what_came_before_the_peer_was_known(netns: Namespace, known: bool, trai
 
 def test_what_no_tunnel_sends_is_not_learned(netns: Namespace) -> None:
     """Whoever looks for open ports does not become the peer."""
-    netns.ip("link set lo up")
+    netns.raise_lo()
     inner = ip.ipv4(*map(socket.inet_aton, INNER), 17, bytes(20))
     dropped: list[int] = []
     with netns, ExitStack() as stack:

@@ -30,7 +30,7 @@ class Wires:
 
     def _build(self, rp_filter: int, arp_ignore: int) -> None:
         for namespace in self.all:
-            namespace.ip("link set lo up")
+            namespace.raise_lo()
             for key in NEUTRAL:
                 for scope in ("all", "default"):
                     set_sysctl(namespace, f"ipv4/conf/{scope}/{key}", 0)
