@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,7 @@ def as_user(capabilities: str) -> list[str]:
     ]  # fmt: skip
 
 
+@functools.cache
 def interpreter() -> str:
     """One that the ordinary user may execute and that runs this code, or empty."""
     old = "import sys; sys.exit(sys.version_info < (3, 10))"
@@ -65,16 +68,33 @@ class Service(Command):
         return self.namespace.run([*self.words, *words], check=False, input=input)
 
 
+@contextmanager
+def readable() -> Iterator[Path]:
+    """A folder in which everybody may read."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def sources() -> Iterator[Path]:
+    """The sources where everybody may read them, and nobody writes."""
+    with readable() as folder:
+        for package in ("netalias", "procfs"):
+            ignored = shutil.ignore_patterns("*.pyc")
+            shutil.copytree(REPO / package, folder / package, ignore=ignored)
+        subprocess.run(["chmod", "-R", "a+rX,a-w", str(folder)], check=True)
+        yield folder
+
+
 @pytest.fixture
-def code() -> Iterator[Path]:
-    """The sources where everybody may read them."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o755)
-    for package in ("netalias", "procfs"):
-        shutil.copytree(REPO / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
-    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
-    yield folder
-    shutil.rmtree(folder)
+def code(sources: Path) -> Iterator[Path]:
+    """A folder with the sources, of this test alone, where everybody may read."""
+    with readable() as folder:
+        for package in sources.iterdir():
+            (folder / package.name).symlink_to(package)
+        yield folder
 
 
 @pytest.fixture
