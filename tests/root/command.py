@@ -26,9 +26,9 @@ COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "netalias
 """The installed command where there is one, else the module."""
 FORKS = Forks(SCRIPT) if SCRIPT.exists() else None
 """By which a Command is run quickly."""
-DOCTORS = Forks(SCRIPT, "cli.doctor", "doctor.read") if SCRIPT.exists() else None
-"""The same for the doctor: pyroute2, which no other verb loads, takes ten times as long to load as
-the doctor to look."""
+SURVEYORS = Forks(SCRIPT, "cli.doctor", "cli.move", "doctor.read") if SCRIPT.exists() else None
+"""The same for verbs that load pyroute2, which takes ten times as long as their work."""
+SURVEYING = {"doctor", "move"}
 
 SECONDS = 60.0 * SLOW
 """No single command of these tests takes longer; most take a tenth of a second."""
@@ -52,7 +52,7 @@ class Command:
 
     def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run it, however it ends."""
-        forks = DOCTORS if "doctor" in words else FORKS
+        forks = FORKS if SURVEYING.isdisjoint(words) else SURVEYORS
         done = forks and forks.run(self.namespace, words, input, SECONDS)
         done = done or self.namespace.run(command(*words), check=False, input=input)
         schemas.check(words, done.stdout)
