@@ -17,19 +17,19 @@ from tunnelled import INNER, End, cable, transfer
 from unpacked import PROGRAMS
 
 DATA = random.Random(16).randbytes(1 << 18)
-LIBRARIES = [*Path(PROGRAMS or "/usr/lib").rglob("libfaketime.so.1")]
 STEPS = ("+3650d", "-3650d", "+0")
 
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file with the step that processes started from now on see, at once."""
-    if not LIBRARIES:
+    library = next(Path(PROGRAMS or "/usr/lib").rglob("libfaketime.so.1"), None)
+    if library is None:
         pytest.skip("libfaketime is neither installed nor unpacked in NETALIAS_PROGRAMS")
     file = tmp_path / "clock"
     file.write_text("+0\n")
     settings = {
-        "LD_PRELOAD": str(LIBRARIES[0]),
+        "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(file),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
