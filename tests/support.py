@@ -215,15 +215,17 @@ def until(predicate: Callable[[], T], seconds: float = PATIENCE) -> T:
     """Look until *predicate* gives something true, and give that; else AssertionError."""
     begun = time.monotonic()
     while True:
+        looking = time.monotonic()
         found = predicate()
         if found:
             return found
-        waited = time.monotonic() - begun
+        now = time.monotonic()
+        waited = now - begun
         if waited > seconds * SLOW:
             raise AssertionError(f"did not come true within {seconds} s: {predicate}")
-        # The interval between two looks, not a guess at how long it takes: where that is seconds, a
-        # look every 5 ms would keep a processor busy that others need.
-        time.sleep(min(max(0.005, waited / 20), 0.05))
+        # The interval between two looks, not a guess at how long it takes: where that is seconds,
+        # or a look starts processes, one every 5 ms would keep a processor busy that others need.
+        time.sleep(min(max(0.005, waited / 20, now - looking), 0.05))
 
 
 def why_no_namespace() -> str:
