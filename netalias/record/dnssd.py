@@ -10,12 +10,13 @@ the device.
 
 from __future__ import annotations
 
-from os import uname
+from os import O_CLOEXEC, O_RDONLY, devnull, open, uname
 
 from zeroconf import Error, IPVersion, ServiceInfo, Zeroconf
 
 from netalias import errors
 from netalias.record.txt import packed
+from netalias.system import descriptors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ LABEL = 63
 """Bytes of a label at most (RFC 1035)."""
 IPV4 = 4
 """Bytes of an address of IPv4; one of IPv6 has more."""
+NEEDED = 4
+"""Descriptors that the library opens beside one for each interface: one listens, and its thread has
+three."""
 VERSIONS = {
     (True, True): IPVersion.All,
     (True, False): IPVersion.V4Only,
@@ -71,7 +75,8 @@ class Announced:
             except (Error, OSError, RuntimeError):
                 pass  # for the same reason, which is told
             name = "" if record is None else f"{record.name}: "
-            raise errors.StateError(f"{name}DNS-SD: {str(error) or type(error).__name__}") from None
+            why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+            raise errors.StateError(f"{name}DNS-SD: {why}") from None
 
     def _announce(self, record: Record, place: tuple[object, ...]) -> None:
         """Raises what the library does."""
@@ -83,6 +88,7 @@ class Announced:
         four, index = place
         interfaces = [one for one in (four, index) if one]
         version = VERSIONS[bool(four), bool(index)]
+        _check_room(NEEDED + len(interfaces))
         self._zeroconf = self._within(
             lambda: Zeroconf(interfaces=interfaces, ip_version=version)  # type: ignore[arg-type]
         )
@@ -115,6 +121,17 @@ def _place(record: Record) -> tuple[object, ...]:
     six = any(len(one) > IPV4 for one in record.addresses)
     text = "%d.%d.%d.%d" % (*four,) if four else ""
     return (text, record.index if six else 0) if record.addresses else ()
+
+
+def _check_room(count: int) -> None:
+    """Raises OSError where this process may not open so many descriptors. The library waits for its
+    thread to begin, for ever if that cannot."""
+    held: list[int] = []
+    try:
+        for _ in range(count):
+            held.append(open(devnull, O_RDONLY | O_CLOEXEC))
+    finally:
+        descriptors.close(held)
 
 
 def _label(text: str) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Thread
 
+import pytest
 from command import COMMAND, Command
 from support import PATIENCE, SLOW, Namespace, until
 from zeroconf import IPVersion, ServiceBrowser, ServiceListener, Zeroconf
 
-from netalias.record.dnssd import TYPE
+from netalias import errors
+from netalias.record import Record
+from netalias.record.dnssd import TYPE, Announced
 
 
 class Browser(ServiceListener):
@@ -85,3 +92,46 @@ def test_a_browser_sees_the_subnets_change(cli: Command) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE * SLOW) == 0
         until(lambda: not seen.names)
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """This process may open so many more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        held = [os.dup(0) for _ in range(count)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(held, default=0) + 1, hard))
+        try:
+            while True:
+                stack.callback(os.close, os.dup(0))
+        except OSError:
+            pass  # all others are in use
+        for one in held:
+            os.close(one)
+        yield
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_descriptors_that_run_out(cli: Command, count: int) -> None:
+    """It is told: the library would wait for ever for a thread that could not begin."""
+    cli.namespace.ip("addr add 10.7.0.1/24 dev eth9")
+    address = socket.inet_aton("10.7.0.1")
+    record = Record("eth9", bytes(6), 0, 1, ipv4=("10.7.0.0/24",), index=1, addresses=(address,))
+    announced = Announced(lambda made: made(), "host")
+    said: list[str] = []
+
+    def put() -> None:
+        try:
+            announced.put(record)
+        except errors.StateError as error:
+            said.append(str(error))
+        else:
+            announced.put(None)
+            said.append("")
+
+    with cli.namespace, descriptors_left(count):
+        trying = Thread(target=put, daemon=True)
+        trying.start()
+        trying.join(PATIENCE * SLOW)
+    assert said == ["" if count > 4 else "eth9: DNS-SD: Too many open files"]
