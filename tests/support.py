@@ -37,6 +37,9 @@ SLOW = float(os.environ.get("NETALIAS_SLOW", "1"))
 PATIENCE = 30.0
 """Seconds, times SLOW, within which comes true what takes milliseconds: a machine that has other
 work too may let a process wait for long, and only a test that fails waits to the end."""
+LONGEST = 150.0
+"""Seconds, times SLOW, for which a process is waited for: one that takes longer has no end. That is
+told by the test itself, before pytest ends its worker (faulthandler_timeout of setup.cfg)."""
 
 RTM_GETLINK, IFLA_OPERSTATE = 18, 16
 OPERSTATES = (
@@ -54,6 +57,31 @@ def another_user() -> bool:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
+
+
+class Process(subprocess.Popen[str]):
+    """A process that nobody waits for without a limit."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, within LONGEST if nothing else is said."""
+        return super().wait(LONGEST * SLOW if timeout is None else timeout)
+
+    def communicate(
+        self, input: str | None = None, timeout: float | None = None
+    ) -> tuple[str, str]:
+        """Its output up to the end, within LONGEST if nothing else is said."""
+        return super().communicate(input, LONGEST * SLOW if timeout is None else timeout)
+
+    def line(self) -> str:
+        """The next line of its standard output; one that comes to nothing within PATIENCE ends the
+        process, and is empty."""
+        assert self.stdout is not None
+        late = threading.Timer(PATIENCE * SLOW, self.kill)
+        late.start()
+        try:
+            return self.stdout.readline()
+        finally:
+            late.cancel()
 
 
 class Namespace:
@@ -123,24 +151,29 @@ class Namespace:
     def run(
         self, words: Sequence[str], *, check: bool = True, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside; its output is kept as text."""
+        """Run a command inside, within LONGEST; its output is kept as text."""
         with self:
-            done = subprocess.run(
-                list(words),
-                capture_output=True,
-                text=True,
-                input=input,
-                check=False,
-                errors="surrogateescape",
-            )
+            try:
+                done = subprocess.run(
+                    list(words),
+                    capture_output=True,
+                    text=True,
+                    input=input,
+                    check=False,
+                    errors="surrogateescape",
+                    timeout=LONGEST * SLOW,
+                )
+            except subprocess.TimeoutExpired as late:
+                said = f"{late.stdout!r}, {late.stderr!r}"
+                raise AssertionError(f"{' '.join(words)}: it does not end: {said}") from None
         if check and done.returncode:
             raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stderr.strip()}")
         return done
 
-    def start(self, words: Sequence[str], **options: object) -> subprocess.Popen[str]:
+    def start(self, words: Sequence[str], **options: object) -> Process:
         """Start a command inside and do not wait for it."""
         with self:
-            return subprocess.Popen(list(words), text=True, **options)  # type: ignore[call-overload, no-any-return]
+            return Process(list(words), text=True, **options)  # type: ignore[call-overload, no-any-return]
 
     def ip(self, words: str, *, check: bool = True) -> str:
         """``ip`` with these words; its output."""
@@ -226,6 +259,16 @@ def until(predicate: Callable[[], T], seconds: float = PATIENCE) -> T:
         # The interval between two looks, not a guess at how long it takes: where that is seconds,
         # or a look starts processes, one every 5 ms would keep a processor busy that others need.
         time.sleep(min(max(0.005, waited / 20, now - looking), 0.05))
+
+
+def reaped(pid: int) -> int:
+    """The status of a child, as waitpid(2) gives it, once it has ended."""
+
+    def ended() -> list[int]:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        return [status] if found else []
+
+    return until(ended)[0]
 
 
 def why_no_namespace() -> str:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
-from support import PATIENCE, SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, reaped, until
 
 from netalias.tunnels import plane, tun
 from netalias.tunnels.carriage import Carriage, open_carriage
@@ -71,9 +71,8 @@ class End:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; what waitpid(2) says."""
         os.kill(self.pid, number)
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        return status
+        self.pid, ended = 0, self.pid
+        return reaped(ended)
 
     def close(self) -> None:
         """End the process and take the device away."""

@@ -17,6 +17,7 @@ from netalias.cluster.etcd.engine import EtcdEngine
 from netalias.cluster.etcd.settings import Settings
 from netalias.cluster.store import (
     CREATED,
+    Answer,
     Change,
     Condition,
     Delete,
@@ -91,14 +92,16 @@ class TestOneMember(StoreContract):
         number = stage.engine.send(Read("/n/"), time.monotonic(), PATIENCE)
         stage.engine, first_engine = other, stage.engine
         stage.put("/n/99999", b"")
-        found: list[Snapshot] = []
-        while not found:
+        answers: list[Answer] = []
+        while not answers:  # a failure too, when its time is over
             turn(first_engine, time.monotonic, 0.1)
             answers = first_engine.answers()
-            found = [one.result for one in answers if isinstance(one.result, Snapshot)]
-            assert all(one.number == number for one in answers)
-        assert len(found[0].entries) in (count, count + 1)
-        assert sorted(found[0].entries) == list(found[0].entries)
+        (answer,) = answers
+        assert answer.number == number
+        assert isinstance(answer.result, Snapshot), answer.result
+        entries = answer.result.entries
+        assert len(entries) in (count, count + 1)
+        assert sorted(entries) == list(entries)
 
 
 @pytest.mark.early

@@ -11,7 +11,7 @@ from time import monotonic
 
 import pytest
 from etcd_members import Members
-from support import PATIENCE, Namespace, until
+from support import PATIENCE, Namespace, reaped, until
 
 from netalias.cluster.orders import Check, Checked, Extend, Gone, Message, Release, Take, parse
 from netalias.system.lines import pair
@@ -72,9 +72,8 @@ class Agent:
 
     def wait(self) -> int:
         """Its exit status, once it has ended by itself."""
-        while self.turn():
-            pass
-        _, status = os.waitpid(self.pid, 0)
+        until(lambda: not self.turn())
+        status = reaped(self.pid)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
 
@@ -156,5 +155,4 @@ def test_the_watcher_ends(tmp_path: Path) -> None:
     words = Path(f"/proc/{agent.pid}/cmdline").read_bytes()
     assert b"127.0.0.1" not in words
     agent.link.close()
-    _, status = os.waitpid(agent.pid, 0)
-    assert status == 0
+    assert reaped(agent.pid) == 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import reaped
 
 from netalias import errors
 from netalias.cluster.memory import MemoryEngine, MemoryStore
@@ -287,8 +288,7 @@ def test_a_condition_that_cannot_be_noted(tmp_path: Path) -> None:
     with theirs:
         pid = spawn(theirs.fileno(), str(tmp_path))
     link.close()
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == errors.STATUS_OK
+    assert os.waitstatus_to_exitcode(reaped(pid)) == errors.STATUS_OK
     said = io.StringIO()
     note = noting(str(tmp_path), Journal(stream=said, environ={}, now=lambda: ""))
     note(1.5, "no answer")

@@ -240,8 +240,8 @@ def storm(folder: Path, starters: int) -> list[bytes]:
         os.close(one)
     os.close(going)
     found = b""
-    while len(found) < starters:
-        found += os.read(end, starters)
+    while len(found) < starters and (letters := os.read(end, starters)):
+        found += letters
     os.close(staying)
     os.close(end)
     for child in children:

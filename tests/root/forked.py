@@ -100,25 +100,38 @@ class Forks:
                 feed = io.FileIO(writing, "w")
             message = marshal.dumps((words, environment, mask))
             socket.send_fds(self._socket, [message], [*streams, namespace.fd, folder])
-            got = self._socket.recv(4)
-            assert got, "the fork server is gone"
-            pid = int.from_bytes(got, "little")
+            pid = self._answer(time.monotonic() + seconds)
         end = time.monotonic() + seconds
         try:
             out, err = talked(ours, feed, (input or "").encode(errors="surrogateescape"), end)
-            self._socket.settimeout(max(0.001, end - time.monotonic()))
-            status = int.from_bytes(self._socket.recv(4), "little")
-            self._socket.settimeout(None)
+            status = self._answer(end)
         except BaseException as error:
-            # What the server says of this one shall not be taken for an answer to the next.
-            self._socket.close()
-            self._socket = None
+            self._forget()
             with suppress(ProcessLookupError):  # it may have ended just now
                 os.kill(pid, signal.SIGKILL)
             if isinstance(error, TimeoutError):
                 raise AssertionError(f"{words} is not over within {seconds} s") from None
             raise
         return subprocess.CompletedProcess(words, os.waitstatus_to_exitcode(status), out, err)
+
+    def _answer(self, end: float) -> int:
+        """The next number that the server says. Raises TimeoutError after *end*."""
+        assert self._socket is not None
+        self._socket.settimeout(max(0.001, end - time.monotonic()))
+        try:
+            said = self._socket.recv(4)
+        except BaseException:
+            self._forget()
+            raise
+        assert said, "the fork server is gone"
+        return int.from_bytes(said, "little")
+
+    def _forget(self) -> None:
+        """Let go of the server: what it says of this command shall not be taken for an answer to
+        the next one, which has another server."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def talked(

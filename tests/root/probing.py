@@ -30,8 +30,7 @@ class Probing:
 
     def __enter__(self) -> Probing:
         """Once every address has answered."""
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        assert self._process.line() == "ready\n"
         return self
 
     def __exit__(self, *_: object) -> None:

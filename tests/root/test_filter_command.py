@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from command import Command
-from support import Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
 from test_link_command import INNER, Running, run
 from tunnelled import OUTER, cable, transfer
 
@@ -265,6 +265,7 @@ def noisy_transfer(here: Namespace, there: Namespace) -> int:
     with ExitStack() as stack:
         with there:
             server = stack.enter_context(socket.create_server((INNER[1], 0)))
+        server.settimeout(PATIENCE * SLOW)
         with here:
             noisy = stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
             giving = stack.enter_context(socket.socket())
@@ -275,7 +276,7 @@ def noisy_transfer(here: Namespace, there: Namespace) -> int:
         taking.setblocking(False)
         left, got = memoryview(DATA), b""
         while len(got) < len(DATA):
-            select([taking], [giving] if left else [], [], 30)
+            assert any(select([taking], [giving] if left else [], [], PATIENCE * SLOW))
             with suppress(BlockingIOError):
                 got += taking.recv(1 << 16)
             with suppress(BlockingIOError):

@@ -44,12 +44,16 @@ def wait(*ones: Link | Opening) -> None:
 
 def finished(*openings: Opening) -> list[Link]:
     """The links, when all are open."""
-    waiting = [one for one in openings if one.link is None]
-    while waiting:
-        wait(*waiting)
+
+    def stepped() -> bool:
+        waiting = [one for one in openings if one.link is None]
+        if waiting:
+            wait(*waiting)
         for one in waiting:
             one.step()
-        waiting = [one for one in waiting if one.link is None]
+        return all(one.link is not None for one in openings)
+
+    until(stepped)
     return [one.link for one in openings if one.link is not None]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import schemas
 from command import COMMAND, SECONDS, Command
-from support import Namespace, until
+from support import Namespace, Process, until
 from tapping import set_media, tap
 from watcher import successor, watching
 
@@ -48,7 +48,7 @@ def written(file: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def following(namespace: Namespace, file: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def following(namespace: Namespace, file: Path, *words: str) -> Iterator[Process]:
     """``record tap0 --follow`` that has written its first record."""
     words = ("record", "tap0", "--follow", "--file", str(file), *words)
     process = namespace.start([*COMMAND, *words])
@@ -131,14 +131,13 @@ def test_a_device_that_is_not_there_yet(cli: Command, tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         )
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
+            line = process.line()
             assert line.endswith("tap8: there is no such device, it is waited for\n")
             with tap(cli.namespace, "tap8"):
                 if words:
                     until(lambda: content(file).get("ifname") == "tap8")
                 else:
-                    assert process.stdout.readline() == "tap8: service record\n"
+                    assert process.line() == "tap8: service record\n"
             process.terminate()
             assert process.wait(SECONDS) == 0
         finally:
@@ -168,15 +167,15 @@ def test_lines_of_a_stream(namespace: Namespace) -> None:
     process = namespace.start(
         [*COMMAND, "record", "tap0", "--follow", "-j"], stdout=subprocess.PIPE
     )
-    assert process.stdout is not None
-    lines = [json.loads(process.stdout.readline())]
+    lines = [json.loads(process.line())]
     namespace.ip("addr del 10.7.0.1/24 dev tap0")
-    lines.append(json.loads(process.stdout.readline()))
+    lines.append(json.loads(process.line()))
     namespace.ip("link del tap0")
     while "absent" not in lines[-1]:
-        lines.append(json.loads(process.stdout.readline()))
+        lines.append(json.loads(process.line()))
     schemas.hold("record", lines)
     assert [one["ipv4"] for one in lines[:2]] == [["10.7.0.0/24"], []]
+    assert process.stdout is not None
     process.stdout.close()
     assert process.wait(SECONDS) == 0
 

@@ -18,7 +18,10 @@ mkdir -p /run/udev/rules.d /run/systemd/network
 [ "$ROOT" = / ] || cp "$ROOT"/lib/systemd/network/*.link /run/systemd/network
 ln -s "$UDEVADM" /run/systemd-udevd
 $ENV /run/systemd-udevd >/run/log 2>&1 &
-until [ -S /run/udev/control ]; do sleep 0.05; done
+until [ -S /run/udev/control ]; do
+    kill -0 $! || {{ cat /run/log >&2; exit 1; }}
+    sleep 0.05
+done
 ip link add random link eth9 type macvlan mode bridge
 "$@"
 $ENV $UDEVADM settle

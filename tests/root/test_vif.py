@@ -146,6 +146,14 @@ def echo(far: socket.socket) -> None:
             far.sendall(data)
 
 
+def taken(peer: socket.socket, count: int) -> bytearray:
+    """The next *count* bytes, or those up to the end of the connection."""
+    found = bytearray()
+    while len(found) < count and (data := peer.recv(1 << 16)):
+        found += data
+    return found
+
+
 def test_a_connection_from_the_address(vif: Vif, stack: ExitStack) -> None:
     """Both ways through the tunnel; the far host sees the address itself. C-4: main has no route
     that leads into the tunnel."""
@@ -155,10 +163,7 @@ def test_a_connection_from_the_address(vif: Vif, stack: ExitStack) -> None:
     Thread(target=echo, args=[far], daemon=True).start()
     with client:
         Thread(target=client.sendall, args=[DATA], daemon=True).start()
-        got = bytearray()
-        while len(got) < len(DATA):
-            got += client.recv(1 << 16)
-    assert got == DATA
+        assert taken(client, len(DATA)) == DATA
     assert "vif0" not in vif.here.ip(f"-{vif.version} route show table main")
 
 
@@ -185,10 +190,7 @@ def test_flows_go_on_after_kill_of_the_data_plane(vif4: Vif, stack: ExitStack) -
             os.kill(pid, signal.SIGKILL)
             watch.says("the data plane has ended; another one goes on")
             client.sendall(DATA[: 1 << 16])
-            got = bytearray()
-            while len(got) < 1 << 16:
-                got += client.recv(1 << 16)
-            assert got == DATA[: 1 << 16]
+            assert taken(client, 1 << 16) == DATA[: 1 << 16]
             (again,) = planes_of(watch)
             assert again != pid
 

@@ -173,8 +173,7 @@ def test_the_texts_of_another_namespace(cli: Command, conf: Path) -> None:
     process = away.start(words, stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
-        while "watching: " not in process.stderr.readline():
-            pass
+        assert any("watching: " in line for line in process.stderr)
         (found,) = Path("/run/netalias").glob(f"{cli.namespace.inode}/net/aliases")
         assert "eth9:0 " in found.read_text()
         claim = Path("/run/netalias/net/.namespace")
@@ -358,13 +357,12 @@ def test_what_is_undone_again_and_again(cli: Command, tmp_path: Path, texts: Pat
             [sys.executable, "-c", UNDO], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert other.stdin is not None
-        assert other.stdout is not None
-        other.stdout.readline()
+        other.line()
         try:
             while "keeps undoing it" not in watch.said[-1]:
                 other.stdin.write("\n")
                 other.stdin.flush()
-                other.stdout.readline()
+                other.line()
                 watch.says("eth9:0")
         finally:
             other.kill()
@@ -385,8 +383,7 @@ def test_whoever_undoes_it_in_a_container(cli: Command, tmp_path: Path, texts: P
             stdout=subprocess.PIPE,
         )
         assert other.stdin is not None
-        assert other.stdout is not None
-        other.stdout.readline()
+        other.line()
         try:
             other.stdin.write("\n")
             other.stdin.flush()

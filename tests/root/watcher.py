@@ -39,13 +39,17 @@ class Watch:
     def line(self) -> str:
         """The next line on standard error."""
         while b"\n" not in self._text:
-            assert select([self._err], [], [], PATIENCE * SLOW)[0], f"no line after {self.said}"
-            data = os.read(self._err, 65536)
+            data = self._read()
             assert data, f"it ended with {self.process.wait()}: {self.said}"
             self._text += data
         line, _, self._text = self._text.partition(b"\n")
         self.said.append(line.decode())
         return self.said[-1]
+
+    def _read(self) -> bytes:
+        """What comes next on standard error; nothing at its end."""
+        assert select([self._err], [], [], PATIENCE * SLOW)[0], f"nothing after {self.said}"
+        return os.read(self._err, 65536)
 
     def says(self, part: str) -> str:
         """The next line that has *part* in it."""
@@ -55,7 +59,7 @@ class Watch:
 
     def rest(self) -> list[str]:
         """All lines that it has ever written, once it has ended."""
-        data = b"".join(iter(lambda: os.read(self._err, 65536), b""))
+        data = b"".join(iter(self._read, b""))
         text, self._text = self._text + data, b""
         self.said += text.decode().splitlines()
         return self.said

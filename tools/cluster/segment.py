@@ -24,7 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 import asker  # noqa: E402  (the path comes first)
 import connector  # noqa: E402
 from judge import Verdict, judge  # noqa: E402
-from support import Namespace, until  # noqa: E402
+from support import Namespace, Process, until  # noqa: E402
 
 SEGMENT, MANAGEMENT = "eth0", "mgmt0"
 BRIDGES = {SEGMENT: "br0", MANAGEMENT: "br1"}
@@ -63,7 +63,7 @@ class Host:
         self.number = number
         self.namespace = Namespace()
         self.namespace.ip("link set lo up")
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[Process] = []
 
     def port(self, device: str) -> str:
         """The name of the switch's end of the cable of a device."""
@@ -78,12 +78,12 @@ class Host:
         """The one of IPv6 on the segment."""
         return f"{NETWORK_INET6}{self.number}"
 
-    def start(self, words: Sequence[str], **options: object) -> subprocess.Popen[str]:
+    def start(self, words: Sequence[str], **options: object) -> Process:
         """A process in it, which close() ends."""
         self.processes.append(self.namespace.start(words, **options))
         return self.processes[-1]
 
-    def serve(self, words: Sequence[str], log: Path) -> subprocess.Popen[str]:
+    def serve(self, words: Sequence[str], log: Path) -> Process:
         """The same for a daemon, whose words go into a file."""
         with log.open("a") as file:
             return self.start(words, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
@@ -145,8 +145,7 @@ class Segment:
             if host.name not in self._responders:
                 words = [sys.executable, str(HERE / "connector.py"), "serve", host.name]
                 process = host.start(words, stdout=subprocess.PIPE)
-                assert process.stdout is not None
-                assert process.stdout.readline() == "ready\n"
+                assert process.line() == "ready\n"
                 self._responders.add(host.name)
 
     def log(self, host: Host) -> Path:
@@ -193,8 +192,7 @@ class Recording:
         self._sent = self._packets()
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = host.start([sys.executable, *words, *addresses], **pipes)
-        assert self._process.stdout is not None
-        if self._process.stdout.readline() != "ready\n":
+        if self._process.line() != "ready\n":
             raise RuntimeError(f"{words[0]} did not begin")
 
     def rounds(self, count: int) -> None:
