@@ -4,45 +4,85 @@ from __future__ import annotations
 
 import os
 
+from netalias import errors
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIGNALLED = 128
-"""The sum that shells add to the number of the signal that ended a command."""
+"""The least status of a command that a signal has ended, as shells have it."""
+READY = 0
+"""The status of a child that has begun."""
 
 
 def detached(work: Callable[[Callable[[], None]], int]) -> int:
-    """Call *work* in a child with a session of its own; an exit status.
+    """Call *work* in a process with a session of its own; an exit status.
 
-    The parent returns 0 as soon as the child has called the argument of *work*, or the child's
-    status if it ends before. In the child the status is that of the work. Standard input and output
-    of the child are /dev/null, its errors go where those of the parent go. Raises OSError.
+    This process returns 0 as soon as the other one has called the argument of *work*, or its status
+    if it ends before. There the status is that of the work. Its standard input and output are
+    /dev/null, its errors go where those of this process go. Raises OSError.
+
+    It is a child of init, or of the service manager, before it begins: systemd does not wait for
+    the end of a main process that is no child of its own, but sends SIGKILL right after SIGTERM.
     """
     end, begin = os.pipe()
-    child = os.fork()
-    if not child:
+    held, go = os.pipe()
+    middle = os.fork()
+    if not middle:
+        _leave_child()
         os.close(end)
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1):
-            os.dup2(null, stream)
-        os.close(null)
-        return work(lambda: _tell(begin))
+        os.close(go)
+        os.read(held, 1)  # the end of the file: the process in the middle has been waited for
+        os.close(held)
+        return _work(work, begin)
     os.close(begin)
+    os.close(held)
     try:
-        if os.read(end, 1):
-            return 0
+        os.waitpid(middle, 0)
+        os.close(go)
+        told = os.read(end, 1)
     finally:
         os.close(end)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else SIGNALLED - code
+    return told[0] if told else SIGNALLED
 
 
-def _tell(begin: int) -> None:
+def _leave_child() -> None:
+    """Go on in a child, whose parent ends at once."""
     try:
-        os.write(begin, b"+")
+        child = os.fork()
     except OSError:
-        pass  # the parent has been killed
-    os.close(begin)
+        os._exit(errors.STATUS_BUG)
+    if child:
+        os._exit(0)
+
+
+def _work(work: Callable[[Callable[[], None]], int], begin: int) -> int:
+    """Call *work*; its status, which is told before if it has not begun."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1):
+        os.dup2(null, stream)
+    os.close(null)
+    told: list[int] = []
+
+    def tell(status: int) -> None:
+        if told:
+            return
+        told.append(status)
+        try:
+            os.write(begin, bytes([status]))
+        except OSError:
+            pass  # the parent has been killed
+        os.close(begin)
+
+    try:
+        status = work(lambda: tell(READY))
+    except errors.NetaliasError as error:
+        tell(error.status)
+        raise
+    except BaseException:  # a bug, which the caller reports
+        tell(errors.STATUS_BUG)
+        raise
+    tell(status)
+    return status
