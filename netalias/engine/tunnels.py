@@ -12,6 +12,7 @@ from os import getpid
 from netalias import errors
 from netalias.desired.tunnels import WIREGUARD
 from netalias.model import AF_INET6, MTU_INET6
+from netalias.model.steps import DelLink
 from netalias.plan import tunnels as plan
 
 TYPE_CHECKING = False
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
 """Errnos of steps whose effect somebody else has brought about since the reading."""
+TUN = "tun"
+"""The kind of the device (IFLA_INFO_KIND)."""
 HISTORY = 1536
 """Bytes of the MTU that VIF had, where the kernel fragments the outer packets."""
 HIDDEN = "a service needs the drop-in tunnel.conf, a container the device"
@@ -244,6 +247,14 @@ def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
         if one.kind == WIREGUARD and unit_of(one.name) >= 0 and one.name not in wanted
     ])  # fmt: skip
     return sent(engine, plan.leftovers(kept, engine.kernel.routing().read()))
+
+
+def delete(engine: Engine, name: str) -> None:
+    """Delete the device of a tunnel that another process holds open; no error without one. Raises
+    KernelError."""
+    device = engine.snapshot().device(name)
+    if device is not None and device.kind == TUN:
+        sent(engine, [DelLink(name, device.index, device.group)])
 
 
 def sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:

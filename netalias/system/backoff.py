@@ -135,8 +135,12 @@ class Debounce:
         """Whether the burst is over; the next change begins another one then."""
         if self.due is None or now < self.due:
             return False
-        self._first = self.due = None
+        self.end()
         return True
+
+    def end(self) -> None:
+        """End the burst: all changes so far are acted on now."""
+        self._first = self.due = None
 
 
 class Pace:

@@ -1,7 +1,8 @@
-"""Messages to the service manager: sd_notify(3) and sd_watchdog_enabled(3).
+"""Messages to the service manager: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3).
 
 Datagrams of lines ``NAME=VALUE`` to the socket in NOTIFY_SOCKET. Without the variable nothing is
-sent; a message that cannot be delivered is no error.
+sent; a message that cannot be delivered is no error. The manager keeps descriptors that it is sent
+(FileDescriptorStoreMax= of systemd.service(5)), and gives them to the next process of the service.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 # Environment variables.
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+LISTEN, LISTEN_PID, LISTEN_NAMES = "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"
+
+FIRST = 3
+"""The first descriptor that is passed (SD_LISTEN_FDS_START)."""
 
 SECONDS = 1.0
 """Time limit of a message to a manager that does not read."""
@@ -97,6 +102,17 @@ class Service:
         now = clock_gettime_ns(CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
 
+    def store(self, name: str, descriptor: int) -> None:
+        """Have the manager keep a copy of a descriptor under *name*, beside others of that name.
+
+        It does not look at it (FDPOLL=0): it would drop a socket at the first error of its queue.
+        """
+        self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", given=descriptor)
+
+    def forget(self, name: str) -> None:
+        """Have the manager close the descriptors that it keeps under *name*."""
+        self._send("FDSTOREREMOVE=1", f"FDNAME={name}")
+
     def stopping(self) -> None:
         """Report that shutdown has begun."""
         self._send("STOPPING=1")
@@ -125,6 +141,29 @@ class Service:
         finally:
             channel.close()
         return True
+
+
+def stored(environ: MutableMapping[str, str] | None = None) -> dict[str, int]:
+    """The descriptors that the manager has kept for this process, by their names; all close-on-exec
+    and the caller's from now on. Of several with one name the last is given, the others are closed.
+    The variables are taken out of *environ*."""
+    found = os.environ if environ is None else environ
+    words = {name: found.pop(name, "") for name in (LISTEN, LISTEN_PID, LISTEN_NAMES)}
+    if words[LISTEN_PID] != str(os.getpid()):
+        return {}
+    passed: dict[str, int] = {}
+    names = words[LISTEN_NAMES].split(":")
+    for place in range(max(0, number(words[LISTEN], 6))):
+        descriptor, name = FIRST + place, names[place] if place < len(names) else ""
+        try:
+            os.set_inheritable(descriptor, False)
+        except OSError:
+            continue  # the variables are not true
+        before = passed.pop(name, -1)
+        if before >= 0:
+            os.close(before)
+        passed[name] = descriptor
+    return passed
 
 
 def _address(text: str) -> bytes:

@@ -47,7 +47,8 @@ class Controller:
     entries; ``linked``: indexes of main devices that got a carrier; ``readdressed``: indexes of
     devices to which others gave another MAC. The caller resets these four. ``hear`` is called with
     every event. *clock* counts seconds.
-    Nothing is changed while *checkpoint* gives a reason.
+    ``waiting``: act() has not acted yet on the declarations that were loaded last, for instance
+    since another process has the lock. Nothing is changed while *checkpoint* gives a reason.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Controller:
         self.engine = engine
         self.wake: float | None = None
         self.touched = True
+        self.waiting = False
         self.republish = False
         self.linked: set[int] = set()
         self.readdressed: set[int] = set()
@@ -138,6 +140,7 @@ class Controller:
         affected.whole = True
         affected.risen |= wished.mains
         floating = any(one.keyword == "float" for one in declared.tasks)
+        self.waiting = True
         self._fresh = bool(declared.blocks) or floating or self._rules.allow_empty
 
     def start(self) -> None:
@@ -198,9 +201,11 @@ class Controller:
                 retry = self._busy
             elif now >= self._hold:
                 retry = self._act(self._impact.affected, now)
+                self.waiting = False
         except errors.LockBusy:
             retry = self._busy = now + BUSY
         except Exception:  # a bug too: it would come back at once
+            self.waiting = False
             self._hold = self._compare_later(now)
             raise
         finally:

@@ -119,6 +119,7 @@ class Inherited(Beginning):
 
     def close(self) -> None:
         """Leave it to the other watcher."""
+        super().close()
         self._taken.close()
 
 

@@ -127,9 +127,13 @@ class Reloading:
     def reload(self, take: Callable[[Declarations, str], object], *, forced: bool = False) -> None:
         """Read the files again, and have what they declare taken over by *take*; with an error in
         them, or of *take*, the declarations of before stay. A file that cannot be read for a reason
-        that may pass is read again later."""
+        that may pass is read again later. With *forced* nothing waits for changes so far."""
         try:
             self._follow()
+            if forced and self._followed is not None:
+                self._followed.read()
+                self._burst.end()
+                self.hold = 0.0
             found = self._files.content()
             digest = configuration(found)
             if forced or digest != self.digest:

@@ -13,7 +13,7 @@ from time import monotonic, time
 from netalias import errors
 from netalias.runtime import opened_folder
 from netalias.system import descriptors
-from netalias.system.sdnotify import Service
+from netalias.system.sdnotify import Service, stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ PAUSE = 1.0
 
 
 class Beginning:
-    """The things that a watcher begins with: none of another one.
+    """The things that a watcher begins with: those that the service manager has kept.
 
     ``since`` is when it began, in seconds of the epoch, ``healed`` the number of repairs so far;
     ``leases`` and ``announced`` are the times of the last of each, by CLOCK_MONOTONIC; ``tunnels``
-    are those that it carried (spec.WATCHER).
+    are those that were carried before (spec.WATCHER).
     ``accepted``: no other watcher has these things still.
     """
 
@@ -55,6 +55,11 @@ class Beginning:
         self.since = time()
         self.leases = self.announced = monotonic()
         self.service = Service()
+        self._kept = stored()
+        if self._kept:
+            from netalias.watch.storing import states
+
+            self.tunnels = states(self._kept)
 
     def __enter__(self) -> Beginning:
         return self
@@ -64,13 +69,18 @@ class Beginning:
 
     def take(self, role: str) -> int:
         """The descriptor with a role, which is the caller's from now on; -1 for none."""
-        return -1
+        return self._kept.pop(role, -1)
 
     def accept(self) -> None:
         """Go on in the place of the other watcher. Raises StateError if that goes on itself."""
+        for name in self._kept:
+            self.service.forget(name)
+        self.close()
 
     def close(self) -> None:
-        """Leave what nobody has taken."""
+        """Close the descriptors that nobody has taken."""
+        descriptors.close([*self._kept.values()])
+        self._kept = {}
 
 
 class Remaining:

@@ -21,10 +21,10 @@ from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.process import tell
-from netalias.watch.carrying import KINDS, Carrying, kind
+from netalias.watch.carrying import KINDS, Carrying, kind, tunnel_of
 from netalias.watch.keyfiles import KeyFiles
-from netalias.watch.lines import Lines
 from netalias.watch.repeated import BUSY, LOOK
+from netalias.watch.resuming import Resuming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from netalias.engine.tunnels import Held
     from netalias.model.events import Event
     from netalias.system.journal import Journal
-    from netalias.watch.passing import Passed
-    from netalias.watch.takeover import Beginning
 
 END = 2.0
 """Seconds that a data plane has to end by itself."""
@@ -49,7 +47,7 @@ WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
 """Events that may concern a device."""
 
 
-class Tunnels(Lines):
+class Tunnels(Resuming):
     """The tunnels of a watcher, a part of its loop.
 
     *folder* is the runtime directory, *clock* is CLOCK_MONOTONIC. *start* starts a data plane with
@@ -67,6 +65,7 @@ class Tunnels(Lines):
         loaded: Callable[[Iterable[Tunnel]], object] = lambda tunnels: None,
         prepare: Callable[[bool | None], object] = lambda keyed: None,
     ) -> None:
+        super().__init__()
         self._engine = engine
         self._journal = journal
         self._clock = clock
@@ -82,65 +81,33 @@ class Tunnels(Lines):
         self._leaving = False
         self._busy = 0.0
         self._backoff = Backoff()
-        self._passed: dict[str, Passed] = {}
         self._keys = KeyFiles(journal, self._key_changed)
 
     # One watcher after the other
 
-    def filenos(self) -> dict[str, int]:
-        """The descriptors that another watcher can take over, by their roles."""
-        from netalias.watch.passing import filenos
-
-        found: dict[str, int] = {}
-        for one in self._running():
-            assert one.held is not None
-            found |= filenos(one.name, one.held, one.pidfd)
-        return found
-
-    def states(self) -> list[dict[str, object]]:
-        """The rest of the tunnels to which they belong (spec.WATCHER)."""
-        return [
-            {"name": one.name, "line": one.task.text, "mtu": one.mtu, "plane": one.pid}
-            for one in self._running()
-        ]
-
-    def _running(self) -> list[Carrying]:
-        return [one for one in self._carried.values() if one.held is not None and one.pidfd >= 0]
-
-    def take_over(self, start: Beginning) -> None:
-        """Carry on those tunnels of the watcher before whose lines hold still; before load()."""
-        if start.tunnels:
-            from netalias.watch.passing import passed
-
-            self._passed = passed(start)
-
-    def accepted(self) -> None:
-        """The watcher before has ended: so do its tunnels that have no line any more."""
-        for one in self._passed.values():
-            one.end()
-            self._forget_record(one.name)
-            self._leaving = True
-            if one.name in self._carried:
-                self._carried[one.name].due = 0.0
-        self._passed = {}
-
-    def _resumed(self, task: Tunnel) -> Carrying:
-        """A tunnel that begins, with the parts that were taken over for it."""
-        one, found = Carrying(task), self._passed.get(task.name)
-        if found is not None and found.line == task.text:
-            del self._passed[task.name]
-            try:
-                one.held = found.held(task)
-                one.mtu, one.pid, one.pidfd = found.mtu, found.pid, found.plane()
-            except errors.StateError as error:
-                self._journal.error(error.line())
-        return one
+    def _gone(self, name: str) -> None:
+        self._forget_record(name)
+        self._leaving = True
+        if name in self._carried:
+            self._carried[name].due = 0.0
 
     def tell(self) -> None:
         """Record the tunnels again: another process may have written the records."""
         for one in self._carried.values():
             one.written = ()
             self._write(one)
+
+    def rest(self) -> None:
+        """End all data planes, and leave the rest to the next watcher: the service manager keeps
+        it. WireGuard is not kept."""
+        for one in [*self._carried.values()]:
+            if one.task.outer.carriage == WIREGUARD:
+                self._end(self._carried.pop(one.name))
+            elif one.pidfd >= 0:
+                tell(one.pidfd, signal.SIGHUP)
+        for one in self._carried.values():
+            self._halt(one, signal.SIGHUP)
+        self.close(leave=True)
 
     def close(self, *, leave: bool = False) -> None:
         """End all data planes; the devices go with their descriptors. *leave* all to the watcher
@@ -169,13 +136,17 @@ class Tunnels(Lines):
         tunnels = [*self._wanted()]
         self._loaded(tunnels)
         wanted = {one.name: one for one in tunnels}
+        before = {*self._carried}
+        for name, task in wanted.items():
+            if name not in before:
+                self._carried[name] = self._resumed(task)
         for name, one in [*self._carried.items()]:
             if name not in wanted or not self._goes_on(one, wanted[name]):
                 self._end(self._carried.pop(name))
                 self._leaving = True
         for name, task in wanted.items():
             if name not in self._carried:
-                self._carried[name] = self._resumed(task)
+                self._carried[name] = Carrying(task)
             self._carried[name].task = task
         self._keys.follow(one.outer.key for one in tunnels if one.outer.key)
         lines = [one.task.text for one in self._carried.values()]
@@ -234,17 +205,10 @@ class Tunnels(Lines):
         a file. A malformed line of these, or one of another version, is ignored."""
         if not (self._declared or self._asked):
             return
-        from netalias.desired.tasks import read
         from netalias.desired.tunnels import Tunnel
 
         yield from (one for one in self._declared if isinstance(one, Tunnel))
-        for line in self._asked.values():
-            try:
-                task = read(line.split())
-            except errors.NetaliasError:
-                continue
-            if isinstance(task, Tunnel):
-                yield task
+        yield from (one for one in map(tunnel_of, self._asked.values()) if one is not None)
 
     # The loop
 
@@ -308,6 +272,7 @@ class Tunnels(Lines):
                     if one.due is not None and one.due <= now:
                         self._work(one, now)
             self._backoff.reset()
+            self._keep()
             keys = [bool(one.task.outer.key) for one in self._carried.values()]
             self._engine.within(lambda: self._prepare(any(keys) if keys else None))
         except errors.LockBusy:
@@ -470,6 +435,7 @@ class Tunnels(Lines):
         if one.held is not None:
             one.held.close()
             one.held = None
+            self._let_go(one.name)
 
     def _halt(self, one: Carrying, gently: int = signal.SIGTERM) -> None:
         """End the data plane of a tunnel: by SIGHUP where another one goes on, so that the peer is

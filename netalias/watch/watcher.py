@@ -17,7 +17,7 @@ from netalias.system.guarded import Guarded
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
-from netalias.system.signals import Signals
+from netalias.system.signals import DEFAULT, Signals
 from netalias.watch.announcer import Announcer
 from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.claims import Claims
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+RESTART = signal.SIGUSR1
+"""The signal before a restart of the service (RestartKillSignal= of systemd.kill(5))."""
+
+
 class Watcher:
     """One run. *engine* does not wait for the lock.
 
@@ -76,6 +80,7 @@ class Watcher:
         self._folder = self._locked(str, settings.wait)
         self._start = start = self._taken() if settings.takeover else Beginning()
         self._successor = 0
+        self._reloading = self._restarting = False
         self.service = start.service
         usual = f"{self._folder}/net" if settings.private_texts else TEXTS
         self._place = trust.absolute(settings.texts or usual)
@@ -156,7 +161,7 @@ class Watcher:
         with (
             self._start,
             Instance(self._folder, self.reloading.names, lock, self._settings.words) as instance,
-            Signals() as signals,
+            Signals((*DEFAULT, RESTART)) as signals,
         ):
             self.instance, self._signals = instance, signals
             # Children send announcements; the kernel reaps them.
@@ -183,18 +188,23 @@ class Watcher:
         self._loop.run()
 
     def _close(self, directory: Directory) -> None:
-        """Close all parts; what another watcher has, or has still, is left as it is."""
+        """Close all parts; what another watcher has, or has still, is left as it is, and before a
+        restart of the service what the next one goes on with."""
         shared = bool(self._successor) or not self._start.accepted
+        left = shared or self._restarting
         if self._metrics is not None and not shared:
             self._try(self._metrics.close)
         self.takeover.close(leave=shared)
         directory.close()
         self.keeper.close()
-        self.tunnels.close(leave=shared)
-        self.records.close(leave=shared)
-        if not shared:
+        if self._restarting:
+            self._try(self.tunnels.rest)
+        else:
+            self.tunnels.close(leave=shared)
+        self.records.close(leave=left)
+        if not left:
             self._try(self.relays.close)
-        self._try(lambda: self.pools.close(release=self._settings.release and not shared))
+        self._try(lambda: self.pools.close(release=self._settings.release and not left))
         self.claims.close()
         self.announcer.close()
         self.responder.close()
@@ -234,10 +244,7 @@ class Watcher:
         self.controller.start()
         self.republisher.learn(self.republisher.seen())
         self._act()
-        self._try(lambda: self.keeper.act(monotonic()))  # who starts it may ask at once
-        self._try(lambda: self.following.act(monotonic()))
-        self._try(lambda: self.tunnels.tick(monotonic()))
-        self._try(lambda: self.records.tick(monotonic()))
+        self._work()  # who starts it may ask at once
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
         self._start.accept()
@@ -296,12 +303,14 @@ class Watcher:
     def _signalled(self, numbers: set[int]) -> None:
         if signal.SIGHUP in numbers:
             self._reload(forced=True)
-        if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
+        ending = numbers & {signal.SIGTERM, signal.SIGINT, RESTART}
+        if ending:
             self._loop.end()
             self.service.stopping()
-            if signal.SIGTERM not in numbers:
+            self._restarting = ending == {RESTART} and self.service.told
+            if signal.SIGINT in ending and signal.SIGTERM not in ending:
                 self.status = errors.STATUS_INTERRUPTED
-            if self._settings.release:
+            if self._settings.release and not self._restarting:
                 found = release(self.controller, self.journal, self._locked, self._failed)
                 self.status = found or self.status
 
@@ -350,12 +359,27 @@ class Watcher:
         self._load(declared, digest)
         self.journal.info(self._summary.read_again(len(declared)))
         self._act()
+        self._work()
+
+    def _work(self) -> None:
+        """Do what lines ask for that are no aliases."""
+        for work in (self.keeper.act, self.following.act, self.tunnels.tick, self.records.tick):
+            self._try(lambda work=work: work(monotonic()))  # type: ignore[misc]
 
     def _reload(self, *, forced: bool = False) -> None:
         """Read the files again."""
         self.service.reloading()
+        self._reloading = False  # until all of it has been tried
         self.reloading.reload(self._take, forced=forced)
-        self._summary.begun()
+        self._reloading = True
+        self._reloaded()
+
+    def _reloaded(self) -> None:
+        """Tell the end of a reload once it is one: what the files declare was brought about, or
+        what of it cannot be was told. Another process may have the lock until then."""
+        if self._reloading and not self.controller.waiting:
+            self._reloading = False
+            self._summary.begun()
 
     def _settled(self) -> None:
         """Read changed files again, and do what has waited for that."""
@@ -393,6 +417,7 @@ class Watcher:
         controller.touched = controller.republish = False
         controller.linked, controller.readdressed = set(), set()
         self._summary.report()
+        self._reloaded()
 
     def _until_act(self, now: float) -> float | None:
         wake = self.controller.wake

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.system import sdnotify
-from netalias.system.sdnotify import Service
+from netalias.system.sdnotify import Service, stored
 
 
 class Manager:
@@ -244,3 +244,50 @@ def test_a_manager_that_knows_no_barrier(manager: Manager) -> None:
     assert manager.received() == ["BARRIER=1"]
     waiting.join(30)
     assert done == [True]
+
+
+def test_descriptors_that_are_kept(manager: Manager, tmp_path: Path) -> None:
+    """The manager gets a copy under a name, is not to look at it, and is told to forget it."""
+    me = Service(manager.environ())
+    file = tmp_path / "file"
+    with file.open("w") as found:
+        me.store("vif0 device", found.fileno())
+    data, rights, _, _ = manager.socket.recvmsg(4096, socket.CMSG_SPACE(4))
+    assert data == b"FDSTORE=1\nFDNAME=vif0 device\nFDPOLL=0"
+    descriptor = int.from_bytes(rights[0][2], sys.byteorder)
+    assert os.readlink(f"/proc/self/fd/{descriptor}") == str(file)
+    os.close(descriptor)
+    me.forget("vif0 device")
+    assert manager.received() == ["FDSTOREREMOVE=1", "FDNAME=vif0 device"]
+
+
+HIGH = 500
+"""A number behind all descriptors of a test."""
+
+
+def passed(monkeypatch: pytest.MonkeyPatch, names: str, **more: str) -> dict[str, int]:
+    """The places of what is found where two descriptors are passed; all are closed."""
+    monkeypatch.setattr(sdnotify, "FIRST", HIGH)
+    for place in range(2):
+        os.dup2(0, HIGH + place)
+    environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": names}
+    found = stored({**environ, **more})
+    assert not any(os.get_inheritable(one) for one in found.values())
+    os.closerange(HIGH, HIGH + 2)
+    return {name: one - HIGH for name, one in found.items()}
+
+
+def test_descriptors_that_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their names, close-on-exec; those of another process are not touched, and variables that
+    are not true do no harm."""
+    environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "0", "OTHER": "x"}
+    assert stored(environ) == {}
+    assert environ == {"OTHER": "x"}
+    assert passed(monkeypatch, "a b:c") == {"a b": 0, "c": 1}
+    assert passed(monkeypatch, "a:a") == {"a": 1}
+    assert passed(monkeypatch, "a") == {"a": 0, "": 1}
+    assert passed(monkeypatch, "a:b:c") == {"a": 0, "b": 1}
+    assert passed(monkeypatch, "a:b", LISTEN_PID="1") == {}
+    assert passed(monkeypatch, "a:b", LISTEN_FDS="-1") == {}
+    assert passed(monkeypatch, "a:b", LISTEN_FDS="x") == {}
+    assert passed(monkeypatch, "a:b", LISTEN_FDS="9") == {"a": 0, "b": 1}

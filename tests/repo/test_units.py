@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from netalias import cli, runtime
+from netalias.desired.tunnels import UNITS
 from netalias.views import texts
+from netalias.watch.storing import KEPT
+from netalias.watch.watcher import RESTART
 
 CONTRIB = Path(__file__).parents[2] / "tools" / "contrib"
 CRON = CONTRIB / "netalias.cron"
@@ -213,11 +216,19 @@ def test_the_watcher_is_watched() -> None:
     assert unit["Unit.StartLimitIntervalSec"] == ["0"]
 
 
+def test_tunnels_stay_over_a_restart_of_the_watcher() -> None:
+    """The signal before a restart, which it alone gets, and room for every tunnel."""
+    unit = settings(WATCH)
+    assert unit["Service.KillMode"] == ["mixed"]
+    assert unit["Service.RestartKillSignal"] == [RESTART.name]
+    assert int(unit["Service.FileDescriptorStoreMax"][0]) >= 2 * UNITS * len(KEPT)
+
+
 def test_both_services_are_as_tight() -> None:
     """What the one may not do the other one may not do."""
     own = {"Type", "NotifyAccess", "RemainAfterExit", "ExecStart", "ExecReload", "ExecStopPost",
            "Restart", "RestartSec", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec",
-           "KillMode"}  # fmt: skip
+           "KillMode", "RestartKillSignal", "FileDescriptorStoreMax"}  # fmt: skip
     one, other = (
         {name: value for name, value in settings(path).items()
          if name.startswith("Service.") and name.partition(".")[2] not in own}

@@ -21,16 +21,25 @@ HEADER = "device           family address".ljust(63) + "\n"
 
 
 class Watch:
-    """``netalias watch`` in a namespace, with texts in *folder*, and its log."""
+    """``netalias watch`` in a namespace, with texts in *folder*, and its log. *through* are the
+    words of a program that executes the rest, and inherits the descriptors *given*."""
 
-    def __init__(self, namespace: Namespace, folder: Path, *words: str) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        folder: Path,
+        *words: str,
+        through: Sequence[str] = (),
+        given: Sequence[int] = (),
+    ) -> None:
         self.namespace = namespace
         self.folder = folder
         self.said: list[str] = []
         self.process = namespace.start(
-            [*COMMAND, "watch", "--texts", str(folder), *words],
+            [*through, *COMMAND, "watch", "--texts", str(folder), *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            pass_fds=given,
         )
         assert self.process.stderr is not None
         self._err = self.process.stderr.fileno()
@@ -90,10 +99,15 @@ class Watch:
 
 @contextmanager
 def watching(
-    namespace: Namespace, folder: Path, *words: str, ready: bool = True
+    namespace: Namespace,
+    folder: Path,
+    *words: str,
+    ready: bool = True,
+    through: Sequence[str] = (),
+    given: Sequence[int] = (),
 ) -> Iterator[Watch]:
     """A watcher that watches."""
-    watch = Watch(namespace, folder, *words)
+    watch = Watch(namespace, folder, *words, through=through, given=given)
     try:
         if ready:
             watch.says("watching: ")
