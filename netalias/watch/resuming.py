@@ -92,7 +92,8 @@ class Resuming(Lines):
             one.mtu, one.pid, one.pidfd = found.mtu, found.pid, found.plane()
         except errors.StateError as error:
             self._journal.error(error.line())
-            self._let_go(one.name)
+            if self._alone:
+                self._let_go(one.name)
         return one
 
     def _keep(self) -> None:

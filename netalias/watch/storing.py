@@ -3,9 +3,6 @@
 The device of a tunnel, and the flows in it, live as long as a descriptor of it. systemd keeps one
 in its store over a crash of the service and a restart, and gives it to the next process; what the
 device and the socket receive meanwhile waits in their queues. A stop of the service closes it.
-
-Beside the descriptors (passing.py) a file in memory has the line and the MTU of the tunnel: lines
-of a word and its value.
 """
 
 from __future__ import annotations
@@ -13,60 +10,17 @@ from __future__ import annotations
 import os
 
 from netalias.desired.tunnels import WIREGUARD
-from netalias.model.names import number
 from netalias.watch.passing import PARTS
+from netalias.watch.stored import STATE, make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from netalias.system.sdnotify import Service
     from netalias.tunnels.plane import Descriptor
     from netalias.watch.carrying import Carrying
 
-STATE = "state"
-"""The role of the file in memory, behind the name of the tunnel."""
 KEPT = (*PARTS[:3], STATE)
 """Roles of what is kept: all but the process, which ends with the service."""
-LONGEST = 65536
-"""Bytes of a state that are read."""
-
-
-class State:
-    """A tunnel that was kept; ``plane`` is the pid of its data plane: there is none any more."""
-
-    plane = 0
-
-    def __init__(self, name: str, line: str, mtu: int) -> None:
-        self.name = name
-        self.line = line
-        self.mtu = mtu
-
-
-def states(kept: Mapping[str, int]) -> list[State]:
-    """The tunnels among the descriptors *kept*; one without a whole state is none."""
-    found = []
-    for role, descriptor in kept.items():
-        name, _, part = role.rpartition(" ")
-        if part != STATE:
-            continue
-        try:
-            text = os.pread(descriptor, LONGEST, 0).decode("utf-8", "surrogateescape")
-        except OSError:
-            continue  # another thing under our name
-        words = dict(line.partition(" ")[::2] for line in text.splitlines())
-        mtu = number(words.get("mtu", ""))
-        if words.get("line") and mtu > 0:
-            found.append(State(name, words["line"], mtu))
-    return found
-
-
-def _state(line: str, mtu: int) -> int:
-    """A file in memory with the state of a tunnel. Raises OSError."""
-    file = os.memfd_create("netalias-tunnel", os.MFD_CLOEXEC)
-    text = f"line {line}\nmtu {mtu}\n"
-    os.pwrite(file, text.encode("utf-8", "surrogateescape"), 0)
-    return file
 
 
 class Store:
@@ -100,7 +54,7 @@ class Store:
             self._service.store(name, part.fileno())
             return
         try:
-            file = _state(*part)
+            file = make(*part)
         except OSError:
             return  # the next process begins anew
         self._service.store(name, file)

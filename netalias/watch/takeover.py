@@ -57,7 +57,7 @@ class Beginning:
         self.service = Service()
         self._kept = stored()
         if self._kept:
-            from netalias.watch.storing import states
+            from netalias.watch.stored import states
 
             self.tunnels = states(self._kept)
 
