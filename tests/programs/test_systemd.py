@@ -76,17 +76,19 @@ class Systemd:
     """A running systemd. *pid* is that of its PID 1."""
 
     def __init__(self, pid: int) -> None:
-        self._within = ["nsenter", "-t", str(pid), "-m", "-p", "-n", "-i", "-u", "-C"]
+        self._within = ("nsenter", "-t", str(pid), "-m", "-p", "-n", "-i", "-u", "-C")
 
     def run(self, *words: str) -> str:
         """The output of a command inside, which succeeds."""
-        done = subprocess.run(
-            [*self._within, *words], capture_output=True, text=True, check=False,
-            timeout=PATIENCE * SLOW,
-        )  # fmt: skip
-        log = subprocess.run([*self._within, "cat", "/run/log"], capture_output=True, check=False)
-        assert done.returncode == 0, f"{words}: {done.stderr}{log.stdout.decode()}"
+        done = self.tried(*words)
+        assert done.returncode == 0, f"{words}: {done.stderr}{self.tried('cat', '/run/log').stdout}"
         return done.stdout
+
+    def tried(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command inside, which may fail."""
+        words = (*self._within, *words)
+        limit = PATIENCE * SLOW
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=limit)
 
     def ctl(self, *words: str) -> None:
         """systemctl about the watcher; it returns when that has been done."""
@@ -136,8 +138,7 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
         def ready() -> bool:
             if outer.poll() is not None:
                 pytest.skip(f"systemd cannot run here: {(tmp_path / 'log').read_text()}")
-            words = [*found._within, "systemctl", "is-system-running"]
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            done = found.tried("systemctl", "is-system-running")
             return done.stdout.strip() in ("running", "degraded")
 
         until(ready)
