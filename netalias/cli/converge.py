@@ -33,6 +33,8 @@ else:
     import _signal
 
 GUARD_FILES = ("pending", "rejected")
+LOOKS = 3
+"""Comparisons with a rehearsal each, until one refuses nothing that the one before has not."""
 
 
 class Run:
@@ -63,15 +65,15 @@ class Run:
             self.name = configuration(found)
             self._check_confirmation()
         unknown = self._unknown(declared)
-        diff = converging.look(self.engine, declared, rules)
-        refusal = self._foretell(diff, rules) if diff.items else None
+        diff, refusal = self._compare(declared, rules)
         outcome = converging.Outcome(converging.Prepared(diff))
         failing: Sequence[tuple[Task, str]] = ()
         if declared.tasks:
             from netalias.engine.carried import failing as failing_tunnels
 
-            outcome.unwatched = self._unwatched(declared)
+            self._note_waiting(declared, outcome)
             failing = failing_tunnels(self.engine, declared.tasks, self.options.only)
+            failing = [*failing, *outcome.lacking]
         self._print(diff.items, diff, outcome.unwatched, failing)
         self._complain_of(outcome.failed)
         if refusal is not None:
@@ -93,6 +95,24 @@ class Run:
         if found is not None:
             complain(found.sentence())
         return found is not None
+
+    def _compare(
+        self, declared: Declarations, rules: converging.Rules
+    ) -> tuple[Diff, errors.NetaliasError | None]:
+        """The differences, with what would be refused, and the refusal of a guard rail.
+
+        The rehearsal reads once more, and others are at work too: what it refuses is told if it
+        refuses that twice.
+        """
+        before: set[tuple[object, str]] = set()
+        for _ in range(LOOKS):
+            diff = converging.look(self.engine, declared, rules)
+            refusal = self._foretell(diff, rules) if diff.items else None
+            refused = {(one.name, one.error.line()) for one in diff.items if one.error is not None}
+            if refused <= before:
+                break
+            before = refused
+        return diff, refusal
 
     def _foretell(self, diff: Diff, rules: converging.Rules) -> errors.NetaliasError | None:
         """Rehearse the changes; the refusal of a guard rail."""
@@ -131,13 +151,13 @@ class Run:
         outcome = converging.carry_out(self.engine, prepared)
         converging.verify(self.engine, declared, rules, outcome)
         if declared.tasks:
-            outcome.unwatched = self._unwatched(declared)
+            self._note_waiting(declared, outcome)
         if self.armed and not outcome.done:
             self._disarm()
         self.done = outcome.done
         outcome.diff.items[:0] = restored
         done = outcome.done
-        self._print(done, outcome.diff, outcome.unwatched)
+        self._print(done, outcome.diff, outcome.unwatched, outcome.lacking)
         if prepared.renewed and self.options.verbose and self.options.changes is None:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome, done)
@@ -146,12 +166,16 @@ class Run:
             self._remember()
         return outcome
 
-    def _unwatched(self, declared: Declarations) -> Sequence[Task]:
-        """The declared tasks that wait for a watcher."""
+    def _note_waiting(self, declared: Declarations, outcome: converging.Outcome) -> None:
+        """Note the declared tasks that wait for a watcher, and those that wait for a device."""
         from netalias.desired.tasks import unwatched
+        from netalias.engine.carried import lacking
         from netalias.runtime.tasks import carried_out
 
-        return unwatched(declared.tasks, lambda: carried_out(self.folder), self.options.only)
+        tasks, only = declared.tasks, self.options.only
+        outcome.unwatched = unwatched(tasks, lambda: carried_out(self.folder), only)
+        watched = [one for one in tasks if one not in outcome.unwatched]
+        outcome.lacking = lacking(outcome.diff.observed.snapshot, watched, only)
 
     def _announce_due(self, declared: Declarations, outcome: converging.Outcome) -> bool:
         """Make the periodic announcements that are due; whether the next run may skip the

@@ -82,6 +82,7 @@ class Relay(Tunnel):
     def __init__(self, prefixes: Sequence[Prefix], main: str, outer: Outer) -> None:
         super().__init__(",".join(one.text for one in prefixes), outer, main)
         self.prefixes = tuple(prefixes)
+        self.on = main
         self.unit = -1
 
     @property

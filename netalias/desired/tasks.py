@@ -45,6 +45,9 @@ class Task:
     keyword = ""
     watched = True
     """Whether nothing becomes of it unless a watcher runs."""
+    on = ""
+    """The device that answers for what it names, without which nothing becomes of it; empty for
+    none."""
     lacks = ""
     """The line without which no watcher carries it out, if the files do not have that."""
     source = ""

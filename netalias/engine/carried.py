@@ -1,4 +1,5 @@
-"""The tunnels that processes carry now, with their counters and devices; and the end of one."""
+"""What becomes of declared lines: the tunnels that processes carry now, with their counters and
+devices, the end of one, and lines that lack a device."""
 
 from __future__ import annotations
 
@@ -15,11 +16,12 @@ from netalias.views.tunnels import Standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.desired.tasks import Task
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
+    from netalias.model import Snapshot
     from netalias.runtime.tunnels import Carried
 
 POLL = 0.01
@@ -59,6 +61,18 @@ def failing(engine: Engine, tasks: Sequence[Task], only: str = "") -> list[tuple
         for task in tasks
         if only in ("", task.main)
         for fault in found.get(task.text, ())
+    ]
+
+
+def lacking(
+    snapshot: Snapshot, tasks: Iterable[Task], only: str = ""
+) -> list[tuple[Task, str]]:
+    """The declared *tasks* that wait for a device to answer, each with a sentence on that; with
+    *only*, those that concern this device."""
+    return [
+        (task, f"{task.title}: there is no device {task.on}")
+        for task in tasks
+        if task.on and only in ("", task.main, task.on) and snapshot.device(task.on) is None
     ]
 
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from netalias.plan.proxies import Wanted
 
 
+def routed(engine: Engine) -> set[int]:
+    """The indexes of the devices with routes of lines, by their mark. Raises KernelError."""
+    return {one.index for one in engine.kernel.routing().read().ways if plan.is_one(one)}
+
+
 def route(
     engine: Engine,
     wanted: Sequence[tuple[Device, Sequence[Way]]],

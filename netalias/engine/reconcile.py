@@ -107,10 +107,12 @@ class Outcome:
     ``wrong`` are differences that the second reading still found, ``lost`` wishes that it could not
     compare; ``announced`` are the aliases whose addresses were announced, ``notes`` sentences on
     failed announcements; ``stopped``: the run was interrupted; ``unwatched`` are the declared tasks
-    that wait for a watcher.
+    that wait for a watcher, ``lacking`` those that wait for a device, each with the reason.
     """
 
-    __slots__ = ("announced", "lost", "notes", "prepared", "stopped", "unwatched", "wrong")
+    __slots__ = (
+        "announced", "lacking", "lost", "notes", "prepared", "stopped", "unwatched", "wrong",
+    )  # fmt: skip
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
@@ -119,6 +121,7 @@ class Outcome:
         self.notes: list[str] = []
         self.announced: set[names.AliasName] = set()
         self.unwatched: Sequence[Task] = ()
+        self.lacking: Sequence[tuple[Task, str]] = ()
         self.stopped = False
 
     @property
@@ -146,7 +149,7 @@ class Outcome:
         reasons = [*(one.error for one in self.diff.skipped), *(one.error for one in self.failed)]
         if any(isinstance(reason, errors.Conflict) for reason in reasons):
             return errors.STATUS_CONFLICT
-        undone = self.failed or self.diff.skipped or self.unwatched
+        undone = self.failed or self.diff.skipped or self.unwatched or self.lacking
         return errors.STATUS_KERNEL if undone else errors.STATUS_OK
 
 

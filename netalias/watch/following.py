@@ -77,7 +77,7 @@ class Following(Repeated):
         self._known: dict[str, Known] = {}
         self._made: dict[int, list[Way]] = {}
         """Routes by the index of their device, which may have another name since."""
-        self._loaded = self._published = False
+        self._loaded = self._published = self._searched = False
         self._told: set[str] = set()
         self._waiting: list[str] = []
 
@@ -123,10 +123,12 @@ class Following(Repeated):
     # Work
 
     def _act(self, now: float) -> None:
-        from netalias.engine.following import answer, route
+        from netalias.engine.following import answer, route, routed
 
         self._waiting = []
-        devices = map(self._state.device, self._made)
+        # The first time those of the watcher before, whatever its devices are called by now.
+        places = self._made if self._searched else routed(self._engine)
+        devices = map(self._state.device, places)
         routes: dict[int, tuple[Device, list[Way]]] = {
             one.index: (one, []) for one in devices if one is not None and one.up
         }
@@ -145,6 +147,7 @@ class Following(Repeated):
                 peers[main] = [*dict.fromkeys([*peers.get(main, ()), *wanted])]
         refused = route(self._engine, [*routes.values()], self._made)
         self._made = {index: ways for index, (_, ways) in routes.items() if ways}
+        self._searched = True
         faults = answer(self._engine, peers) if peers or self._published else []
         self._published = bool(peers)
         self._tell(faults)

@@ -20,6 +20,7 @@ from netalias.model import AF_INET, AF_INET6, PROTOCOL, address_text
 from netalias.model.events import State, difference
 from netalias.model.gateways import DelWay
 from netalias.model.neighbours import Surroundings
+from netalias.model.renames import RenameLink
 from netalias.plan.following import MOST
 from netalias.runtime import published, tasks
 from netalias.runtime.private import PrivateDirectory
@@ -270,6 +271,19 @@ def test_a_watcher_that_was_killed(host: Host) -> None:
     host.begin()
     host.declare()
     assert host.routes() == []
+
+
+@pytest.mark.parametrize("line", [ROUTE, ROUTE.replace("ppp0", "wan0"), ""])
+def test_a_device_that_was_renamed_while_nobody_watched(host: Host, line: str) -> None:
+    """Its routes are found by their mark: they go, and stay where a line names it as it is called
+    now."""
+    host.declare(ROUTE)
+    host.negotiate(1)
+    device = host.kernel.device("ppp0")
+    host.kernel.apply([RenameLink("ppp0", device.index, "wan0")])
+    host.begin()
+    host.declare(line)
+    assert host.routes() == ([f"default via {PEER} src 10.9.0.1"] if "wan0" in line else [])
 
 
 def test_a_refused_route_is_told_once_and_tried_again(host: Host) -> None:

@@ -53,7 +53,8 @@ def check(engine: Engine, files: Sequence[object], text: str | None, only: str) 
     """Engine.check."""
     declared = _declared(engine, files, text)
     diff = look(engine, declared, Rules(only=only))
-    notes = _waiting(engine, declared, only) + _failing(engine, declared, only)
+    notes = _waiting(engine, declared, only) + _lacking(diff, declared, only)
+    notes += _failing(engine, declared, only)
     status = errors.STATUS_OK if diff.same and not notes else errors.STATUS_DRIFT
     return Comparison(diff, engine.registry, status, notes)
 
@@ -67,7 +68,8 @@ def reconcile(
         _check_none_waits(transaction.path)
         outcome = converge(engine, declared, Rules(**limits))
     notes = [note for item in outcome.done for note in item.plan.notes]
-    waiting = _waiting(engine, declared, limits.get("only", ""))
+    only = limits.get("only", "")
+    waiting = _waiting(engine, declared, only) + _lacking(outcome.diff, declared, only)
     status = outcome.status or (errors.STATUS_KERNEL if waiting else errors.STATUS_OK)
     return Comparison(outcome.diff, engine.registry, status, [*notes, *outcome.notes, *waiting])
 
@@ -83,6 +85,15 @@ def _waiting(engine: Engine, declared: Declarations, only: str) -> list[str]:
     path = engine.runtime.path
     found = unwatched(declared.tasks, lambda: carried_out(path), only)
     return [waiting(found, asked.read(path, engine.kernel.cookie()))] if found else []
+
+
+def _lacking(diff: Diff, declared: Declarations, only: str) -> list[str]:
+    """Sentences on declared tasks that wait for a device; none without declared tasks."""
+    if not declared.tasks:
+        return []
+    from netalias.engine.carried import lacking
+
+    return [why for _, why in lacking(diff.observed.snapshot, declared.tasks, only)]
 
 
 def _failing(engine: Engine, declared: Declarations, only: str) -> list[str]:
