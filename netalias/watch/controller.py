@@ -17,6 +17,7 @@ from netalias.system.backoff import Backoff
 from netalias.watch.healing import Healing
 from netalias.watch.impact import Impact
 from netalias.watch.lifecycle import Lifecycle
+from netalias.watch.repeated import BUSY
 from netalias.watch.report import Report
 from netalias.watch.snapshots import snapshot
 
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from netalias.system.journal import Journal
     from netalias.watch.checkpoint import Checkpoint
     from netalias.watch.impact import Affected
-
-BUSY = 0.02
-"""Seconds between two tries to take the lock, at least: a try that fails closes the lock file, and
-that looks like a release by another process. Also between two readings of everything in a flood."""
 
 
 class Controller:

@@ -69,8 +69,7 @@ class Following(Repeated):
         folder: str,
         changed: Callable[[], None],
     ) -> None:
-        super().__init__(engine, journal, clock)
-        self._state = state
+        super().__init__(engine, state, journal, clock)
         self._folder = folder
         self._changed = changed
         self._lines: list[Line] = []

@@ -133,8 +133,7 @@ class Keeper(Lines, Repeated):
         folder: str,
         open_nat: Callable[[], Nat],
     ) -> None:
-        super().__init__(engine, journal, clock)
-        self._state = state
+        super().__init__(engine, state, journal, clock)
         self._folder = folder
         self._open = open_nat
         self._nat: Nat | None = None

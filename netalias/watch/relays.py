@@ -47,8 +47,7 @@ class Relays(Repeated):
         changed: Callable[[], None],
         closed: Callable[[str], list[Chain]] | None = None,
     ) -> None:
-        super().__init__(engine, journal, clock)
-        self._state = state
+        super().__init__(engine, state, journal, clock)
         self._changed = changed
         self._closed = closed
         self._relays: list[Relay] = []

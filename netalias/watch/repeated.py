@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.engine import Engine
+    from netalias.model.events import State
     from netalias.system.journal import Journal
 
 BUSY = 0.02
-"""Seconds between two tries to take the lock."""
+"""Seconds between two tries to take the lock, at least: a try that fails closes the lock file, and
+that looks like a release by another process. Also between two readings of everything in a flood."""
 LOOK = 60.0
 """Seconds between two looks at what stands in the kernel."""
 
@@ -22,12 +24,16 @@ LOOK = 60.0
 class Repeated:
     """Work under the lock of the namespace, with back-off after refusals.
 
-    ``wake`` is the time of the next act(), None for never; *clock* is that of the loop.
+    ``wake`` is the time of the next act(), None for never. *state* has the objects after the events
+    so far; *clock* is that of the loop.
     """
 
-    def __init__(self, engine: Engine, journal: Journal, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, state: State, journal: Journal, clock: Callable[[], float]
+    ) -> None:
         self.wake: float | None = None
         self._engine = engine
+        self._state = state
         self._journal = journal
         self._clock = clock
         self._complaint = ""

@@ -9,7 +9,7 @@ from watched import Watched
 
 from netalias.kernel.netlink.monitor import TURN
 from netalias.model.events import Event
-from netalias.watch.controller import BUSY
+from netalias.watch.repeated import BUSY
 
 LINES = "eth0:0-2 10.0.0.1/32+ kind macvlan\neth1:0 10.0.1.1 kind macvlan\n"
 
