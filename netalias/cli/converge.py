@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.desired.tasks import Task
     from netalias.engine import Engine
+    from netalias.model.names import AliasName
     from netalias.plan import Difference
     from netalias.plan.diff import Diff
 else:
@@ -104,7 +105,7 @@ class Run:
         The rehearsal reads once more, and others are at work too: what it refuses is told if it
         refuses that twice.
         """
-        before: set[tuple[object, str]] = set()
+        before: set[tuple[AliasName, str]] = set()
         for _ in range(LOOKS):
             diff = converging.look(self.engine, declared, rules)
             refusal = self._foretell(diff, rules) if diff.items else None

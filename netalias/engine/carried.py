@@ -64,9 +64,7 @@ def failing(engine: Engine, tasks: Sequence[Task], only: str = "") -> list[tuple
     ]
 
 
-def lacking(
-    snapshot: Snapshot, tasks: Iterable[Task], only: str = ""
-) -> list[tuple[Task, str]]:
+def lacking(snapshot: Snapshot, tasks: Iterable[Task], only: str = "") -> list[tuple[Task, str]]:
     """The declared *tasks* that wait for a device to answer, each with a sentence on that; with
     *only*, those that concern this device."""
     return [

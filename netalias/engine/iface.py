@@ -286,5 +286,6 @@ def _end_keeping(engine: Engine, steps: Sequence[Step]) -> None:
     keys = {(one.family, one.local) for one in ended}
     if any(keys & {*one.former} for one in devices.values()):
         for one in devices.values():
-            one.former = {key: times for key, times in one.former.items() if key not in keys}
+            for key in keys:
+                one.end(key)
         kept.write(path, cookie, devices)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV
 
 from netalias import errors
+from netalias.model import AF_INET, AF_INET6
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import AddAddress, DelAddress, SysctlChange
 from netalias.nat import Translation
@@ -54,8 +55,9 @@ def _sent(kernel: Kernel, steps: Sequence[Step]) -> list[errors.NetaliasError]:
 
 def translations(name: str, found: Decision) -> Iterable[Translation]:
     """The translations of the device *name*."""
-    for family in dict.fromkeys(family for family, _ in found.kept):
-        yield Translation(name, family, found.new.get(family), found.old(family))
+    for family in (AF_INET, AF_INET6):
+        if old := found.old(family):
+            yield Translation(name, family, found.new.get(family), old)
 
 
 def check_translates(engine: Engine, task: Keeping) -> None:

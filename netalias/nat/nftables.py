@@ -54,12 +54,17 @@ class Nftables:
         """
         for _ in range(ATTEMPTS):
             generation = self._read_generation()
-            standing = {}
-            for family in FAMILIES:
-                table = self._table(family)
-                if table is not None:
-                    standing[family] = table
+            standing, gone = {}, None
+            try:
+                for family in FAMILIES:
+                    table = self._table(family)
+                    if table is not None:
+                        standing[family] = table
+            except errors.KernelError as error:
+                gone = error  # where another process has taken the table away meanwhile
             if self._read_generation() == generation:
+                if gone is not None:
+                    raise gone
                 self._standing, self._generation = standing, generation
                 return standing
         raise _conflict()

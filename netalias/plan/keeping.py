@@ -94,10 +94,13 @@ class Decision:
         self.renew: list[Address] = []
         self.lost: list[Key] = []
         self.returned: list[Key] = []
+        self._old: dict[int, frozenset[bytes]] = {}
 
     def old(self, family: int) -> frozenset[bytes]:
-        """The former addresses of a family."""
-        return frozenset(one.local for one in self.kept.values() if one.family == family)
+        """The former addresses of a family, once all are decided about."""
+        if family not in self._old:
+            self._old[family] = frozenset([local for of, local in self.kept if of == family])
+        return self._old[family]
 
 
 def copy_of(family: int, local: bytes, index: int, seconds: int, name: str) -> Address:
@@ -182,24 +185,32 @@ def decide(
     addresses = [one.address for one in entries]
     found.own = {_key(one) for one in addresses if is_own(one, device)}
     taken = {_key(one) for one in addresses}.union(elsewhere)
-    former = {key: rated(one, limits) for key, one in kept.items()}
-    for key in sorted(copies.keys() - former.keys()):
+    # There may be thousands: what is done with each is as little as can be.
+    keep = limits.keep
+    rerated = {
+        key: rated(one, limits) for key, one in kept.items() if one.until != one.since + keep
+    }
+    former = {**kept, **rerated}
+    unknown = sorted(copies.keys() - former.keys())
+    for key in unknown:
         end = end_of(copies[key], now)
-        former[key] = Former(*key, end - limits.keep, end)
+        former[key] = Former(*key, end - keep, end)
+    if unknown:
+        former = in_order(former)
     for key in sorted(lost):
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
         if key not in former and key not in taken and fits:
-            former[key] = Former(*key, now, now + limits.keep)
+            former[key] = Former(*key, now, now + keep)
             found.lost.append(key)
     found.returned = [key for key in taken if former.pop(key, None) is not None]
     found.kept = within(former, limits, now)
-    found.remove = [copies[key].address for key in copies if key not in found.kept]
-    for key in (one for one in found.kept if one not in copies):
+    found.remove = [copies[key].address for key in [*copies] if key not in found.kept]
+    for key in [one for one in found.kept if one not in copies]:
         home = device.index if key[0] == AF_INET else loopback
         found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))
-    for key, one in found.kept.items():
-        if kept.get(key, one) is not one and key in copies:  # other limits than before
+    for key, one in rerated.items():
+        if key in found.kept and key in copies:
             found.renew.append(copies[key].address.copy(valid=_left(one, now)))
     chosen, found.usable = choose(entries, device, before)
     found.new = {family: one.local for family, one in chosen.items()}
@@ -245,17 +256,25 @@ def rated(one: Former, limits: Limits) -> Former:
     return Former(one.family, one.local, one.since, one.since + limits.keep)
 
 
+def in_order(former: Mapping[Key, Former]) -> dict[Key, Former]:
+    """Former addresses, the oldest first; those of one second, as after a restart, stay in their
+    order."""
+    return dict(sorted(former.items(), key=lambda pair: pair[1].since))
+
+
 def within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
-    """The former addresses that are kept further, the newest of each family."""
-    left = [one for one in former.values() if one.until > now + SLACK]
-    left.sort(key=lambda one: one.since)  # of one second, as after a restart, in their order
-    counts: dict[int, int] = {}
-    found: dict[Key, Former] = {}
-    for one in reversed(left):
-        counts[one.family] = counts.get(one.family, 0) + 1
-        if counts[one.family] <= limits.most:
-            found[one.key] = one
-    return dict(reversed(found.items()))
+    """The former addresses that are kept further, the newest of each family. They are rated() and
+    in_order(), and so is what is left of them."""
+    found = dict(former)
+    for key, one in former.items():
+        if one.until > now + SLACK:
+            break
+        del found[key]
+    for family in (AF_INET, AF_INET6) if len(found) > limits.most else ():
+        mine = [key for key in found if key[0] == family]
+        for key in mine[: max(len(mine) - limits.most, 0)]:
+            del found[key]
+    return found
 
 
 def is_usable(entry: Address, device: Device) -> bool:

@@ -32,12 +32,29 @@ FILE = "/kept"
 
 
 class Kept:
-    """The record of one device: the addresses that it had, and the former ones with the times
-    since when and until when they are kept."""
+    """The record of one device: the addresses that it had, and the ``former`` ones with the times
+    since when and until when they are kept, which are changed by keep() and end()."""
 
     def __init__(self) -> None:
         self.own: set[Key] = set()
         self.former: dict[Key, tuple[int, int]] = {}
+        self._texts: dict[Key, str] = {}
+
+    def keep(self, key: Key, since: int, until: int) -> None:
+        """Note a former address, behind all others."""
+        self.end(key)
+        self.former[key] = since, until
+        self._texts[key] = f"{address_text(*key)} {since} {until}"
+
+    def end(self, key: Key) -> None:
+        """Forget a former address, if it is there."""
+        if self.former.pop(key, None) is not None:
+            del self._texts[key]
+
+    def lines(self, device: str) -> list[str]:
+        """The lines of the file on the device of this name."""
+        own = [f"own {device} {address_text(*key)}" for key in sorted(self.own)]
+        return [f"on {device}", *own, *(f"kept {device} {text}" for text in self._texts.values())]
 
 
 def read(directory: str, cookie: int) -> dict[str, Kept]:
@@ -79,7 +96,7 @@ def _own(one: Kept, words: list[str]) -> None:
 def _kept(one: Kept, words: list[str]) -> None:
     key, since, until = _key(words[2]), number(words[3]), number(words[4])
     if key is not None and 0 <= since <= until:
-        one.former[key] = since, until
+        one.keep(key, since, until)
 
 
 def _nothing(one: Kept, words: list[str]) -> None:
@@ -97,12 +114,7 @@ def write(directory: str, cookie: int, devices: dict[str, Kept]) -> None:
     written."""
     lines = [first_line(cookie)]
     for device, one in devices.items():
-        lines.append(f"on {device}")
-        lines += [f"own {device} {address_text(*key)}" for key in sorted(one.own)]
-        lines += [
-            f"kept {device} {address_text(*key)} {since} {until}"
-            for key, (since, until) in one.former.items()
-        ]
+        lines += one.lines(device)
     path = directory + FILE
     try:
         if devices:

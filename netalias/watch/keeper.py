@@ -10,26 +10,26 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.engine import keeping
-from netalias.model import AF_INET, address_text
+from netalias.model import AF_INET6, address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
-from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own, rated, within
+from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
 from netalias.watch.lines import Lines
 from netalias.watch.repeated import LOOK, Repeated
+from netalias.watch.subject import Subject
 from netalias.watch.via import Via
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Protocol
 
-    from netalias.desired.keeping import Keeping
     from netalias.desired.tasks import Task
     from netalias.desired.translating import Switch
     from netalias.engine import Engine
     from netalias.model import Address, Device
-    from netalias.model.events import Entry, Event, State
+    from netalias.model.events import Event, State
     from netalias.nat import Table, Translation
     from netalias.plan.keeping import Decision, Key
     from netalias.system.journal import Journal
@@ -58,63 +58,6 @@ def open_nat() -> Nat:
     from netalias.nat.kernel import KernelNat
 
     return KernelNat()
-
-
-class Subject:
-    """A device by the name in its line. ``name`` is its primary one, as it was last seen; ``seen``
-    are addresses of it that are gone, or may be; ``former`` those that are kept; ``new`` the one
-    that the others leave with, by family, and ``usable`` those that were there for that;
-    ``copied`` are former ones that were translated when this watcher began;
-    ``promoted`` the index of the device whose sysctl was set.
-    """
-
-    def __init__(self, task: Keeping) -> None:
-        self.task = task
-        self.name = task.subject
-        self.index = 0
-        self.seen: set[Key] = set()
-        self.former: dict[Key, Former] = {}
-        self.new: dict[int, bytes] = {}
-        self.usable: set[Key] = set()
-        self.copied: set[Key] = set()
-        self.promoted = 0
-        self._called = ""
-        self._copies: dict[Any, Entry] = {}
-
-    def parted(
-        self, device: Device, entries: Iterable[tuple[Any, Entry]]
-    ) -> tuple[list[Entry], dict[Key, Entry]]:
-        """The addresses of the device, and the copies of IPv4 that are among them, which are known
-        again as long as they are the same objects."""
-        before, self._copies = self._copies if self._called == device.name else {}, {}
-        self._called = device.name
-        others, copies = [], {}
-        for key, one in entries:
-            address = one.address
-            if before.get(key) is one or (address.family == AF_INET and is_copy(address, device)):
-                copies[address.family, address.local] = self._copies[key] = one
-            else:
-                others.append(one)
-        return others, copies
-
-    @property
-    def limits(self) -> Limits:
-        """Those of its line."""
-        return Limits(self.task.keep, self.task.most)
-
-    def inherit(self, other: Subject) -> None:
-        """Take over what another line of the same device knows."""
-        self.seen |= other.seen
-        self.former = other.former | self.former
-        self.copied |= other.copied
-        other.seen, other.former, other.copied = set(), {}, set()
-
-    def away(self, now: float) -> None:
-        """Note that there is no such device at this time: what it had is kept from now on."""
-        lost = {key: Former(*key, now, now + self.task.keep) for key in sorted(self.seen)}
-        former = {key: rated(one, self.limits) for key, one in (lost | self.former).items()}
-        self.former = within(former, self.limits, now)
-        self.seen = set()
 
 
 class Keeper(Lines, Repeated):
@@ -284,7 +227,7 @@ class Keeper(Lines, Repeated):
         for _, _, found in work:
             refused += keeping.add(kernel, names, found)
         refused += self._translate(work, now)
-        shared = {key for _, _, found in work for key in found.kept if key[0] != AF_INET}
+        shared = {(AF_INET6, one) for _, _, found in work for one in found.old(AF_INET6)}
         for subject, device, found in work:
             found.remove = [one for one in found.remove if (one.family, one.local) not in shared]
             refused += keeping.remove(kernel, names, found)
@@ -334,15 +277,16 @@ class Keeper(Lines, Repeated):
         leaving = subject in self._leaving
         loopback = self._state.device(LOOPBACK)
         entries, copies = subject.parted(device, self._state.of(device.index, ADDRESS))
-        known = subject.copied | {*subject.former}
         if loopback is not None:
             for _, one in self._state.of(LOOPBACK, ADDRESS):
                 key = one.address.family, one.address.local
-                if key in known and is_copy(one.address, loopback):
+                known = key in subject.former or key in subject.copied
+                if known and is_copy(one.address, loopback):
                     copies[key] = one  # of IPv6
-        there = {(one.address.family, one.address.local) for one in entries} - {*copies}
+        there = {(one.address.family, one.address.local) for one in entries}
+        there = {key for key in there if key not in copies}
         lost = set() if leaving else subject.seen - there
-        elsewhere = self._elsewhere(lost | {*subject.former, *copies}, device)
+        elsewhere = self._elsewhere((lost, subject.former, copies), device)
         return decide(
             device,
             LOOPBACK,
@@ -356,14 +300,14 @@ class Keeper(Lines, Repeated):
             now,
         )
 
-    def _elsewhere(self, keys: set[Key], device: Device) -> set[Key]:
+    def _elsewhere(self, sought: Sequence[Collection[Key]], device: Device) -> set[Key]:
         """Those of the addresses that are on another device now."""
         found = set()
-        for other in self._state.devices() if keys else ():
+        for other in self._state.devices() if any(sought) else ():
             if other.index != device.index:
                 for _, one in self._state.of(other.index, ADDRESS):
                     key = one.address.family, one.address.local
-                    if key in keys and not is_copy(one.address, other):
+                    if any(key in some for some in sought) and not is_copy(one.address, other):
                         found.add(key)
         return found
 
@@ -431,17 +375,10 @@ class Keeper(Lines, Repeated):
         if subject not in self._leaving and subject.promoted != device.index:
             keeping.promote(self._engine, device)
             subject.promoted = device.index
-        return [one.until for one in found.kept.values()]
+        return [one.until for one in [*found.kept.values()][:1]]
 
     def _record(self) -> None:
-        devices = {}
-        for name, subject in self._subjects.items():
-            devices[name] = one = record.Kept()
-            one.own = subject.seen
-            one.former = {
-                key: (max(int(former.since), 0), max(int(former.until), 0))
-                for key, former in subject.former.items()
-            }
+        devices = {name: subject.record() for name, subject in self._subjects.items()}
         record.write(self._folder, self._engine.kernel.cookie(), devices)
         self._stamp = record.stamp(self._folder)
 

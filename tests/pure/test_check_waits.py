@@ -1,4 +1,4 @@
-"""What `check` and `reconcile` tell while a watcher carries lines out, and while others are at work."""
+"""What `check` and `reconcile` tell beside a watcher, and while others are at work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netalias import cli
 from netalias.engine import Engine, Setup
 from netalias.engine.program import declared
 from netalias.kernel.memory import Memory
-from netalias.model import PROTOCOL, Snapshot
+from netalias.model import Snapshot
 from netalias.runtime import instance, tasks
 from netalias.runtime.private import PrivateDirectory
 

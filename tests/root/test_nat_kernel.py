@@ -19,7 +19,7 @@ from support import Namespace, until
 
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat import Table, Translation, conntrack, entries
+from netalias.nat import Table, Translation, conntrack, entries, messages
 from netalias.nat.conntrack import Conntrack
 from netalias.nat.kernel import KernelNat
 
@@ -382,6 +382,22 @@ def test_a_change_of_others_between_two_of_ours(stage: Stage, nat: KernelNat) ->
     stage.nft('add element ip netalias old { "eth9" . 10.0.0.4 }')
     assert nat.apply([translation(AF_INET, 4, 1)])
     assert told(nat.read()) == [translation(AF_INET, 4, 1)]
+
+
+def test_a_table_that_goes_while_it_is_read(
+    stage: Stage, nat: KernelNat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts are there no more when they are asked for: all is read again."""
+    nat.apply([translation(AF_INET, 2, 1)])
+    asked = messages.get_elements
+
+    def gone(family: int, name: str) -> bytes:
+        monkeypatch.undo()
+        stage.nft("delete table ip netalias")
+        return asked(family, name)
+
+    monkeypatch.setattr(messages, "get_elements", gone)
+    assert nat.read() == {}
 
 
 def test_no_conntrack_for_a_family_without_old_addresses(stage: Stage, nat: KernelNat) -> None:
