@@ -254,6 +254,18 @@ def test_a_declared_alias_whose_main_device_is_missing() -> None:
     assert doctor.examine(found) == []
 
 
+def test_a_line_whose_main_device_is_missing() -> None:
+    """Another device answers for it; the device that it is about may come and go."""
+    found = staged()
+    found.watched = True
+    lines = "ppp0 proxyall on eth7\nppp1 proxy on eth0\n"
+    found.tasks = [*declarations.parse([("f", lines)], lazy()).tasks]
+    assert only(found, "main-missing").lines() == [
+        "ppp0 proxyall (f:1) waits for eth7, which is to answer",
+        "there is no device eth7; watch goes on when it comes",
+    ]
+
+
 def test_a_line_that_waits_for_a_watcher() -> None:
     """Not one that says that nothing is to be done, nor where a watcher runs."""
     found = staged()

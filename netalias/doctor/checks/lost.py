@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def main_missing(facts: Facts) -> Iterator[Finding]:
-    """Aliases are declared for a device that is not there; a dummy that outlived it has its own
-    finding."""
+    """Aliases are declared for a device that is not there, or a line by which it would answer; a
+    dummy that outlived it has its own finding."""
     present = facts.observed.snapshot.device
     waiting: dict[str, list[str]] = {}
     for name in facts.wishes if facts.everywhere else ():
@@ -31,6 +31,14 @@ def main_missing(facts: Facts) -> Iterator[Finding]:
             main=main,
             aliases=names,
         )
+    for task in facts.tasks if facts.everywhere else ():
+        if task.on and present(task.on) is None:
+            yield Finding(
+                WARNING,
+                f"{task.title} ({task.place}) waits for {task.on}, which is to answer",
+                f"there is no device {task.on}; watch goes on when it comes",
+                main=task.on,
+            )
 
 
 def lost_index(facts: Facts) -> Iterator[Finding]:
