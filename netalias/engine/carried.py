@@ -1,5 +1,5 @@
-"""What becomes of declared lines: the tunnels that processes carry now, with their counters and
-devices, the end of one, and lines that lack a device."""
+"""Declared lines that are carried out: the tunnels that processes carry now, with their counters
+and devices, the end of one, and the lines that lack a device."""
 
 from __future__ import annotations
 

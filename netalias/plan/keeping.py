@@ -195,8 +195,8 @@ def decide(
     for key in unknown:
         end = end_of(copies[key], now)
         former[key] = Former(*key, end - keep, end)
-    if unknown:
-        former = in_order(former)
+    # One that lasts longer than the limits of now would have begun later than now.
+    mixed = unknown or any(one.since > now for one in [*former.values()][-1:])
     for key in sorted(lost):
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
@@ -204,8 +204,8 @@ def decide(
             former[key] = Former(*key, now, now + keep)
             found.lost.append(key)
     found.returned = [key for key in taken if former.pop(key, None) is not None]
-    found.kept = within(former, limits, now)
-    found.remove = [copies[key].address for key in [*copies] if key not in found.kept]
+    found.kept = within(in_order(former) if mixed else former, limits, now)
+    found.remove = [copies[key].address for key in copies if key not in found.kept]
     for key in [one for one in found.kept if one not in copies]:
         home = device.index if key[0] == AF_INET else loopback
         found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))

@@ -1,4 +1,4 @@
-"""What a watcher knows of a device whose former addresses are kept (keeper.py).
+"""A device whose former addresses are kept, as a watcher knows it (keeper.py).
 
 A change beside a thousand kept addresses looks at each of them as little as can be: what is the
 same object as the last time is known.
@@ -96,7 +96,7 @@ class Subject:
         self.seen = set()
 
     def record(self) -> Kept:
-        """What a watcher after this one has to know of it."""
+        """The record for a watcher after this one."""
         gone, come = changes(self._noted, self.former)
         for key, _ in gone:
             self._record.end(key)

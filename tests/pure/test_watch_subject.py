@@ -60,6 +60,24 @@ def test_changes_are_those_of_objects() -> None:
     assert changes({1: first, 2: second}, {2: second}) == ([(1, first)], [])
 
 
+def test_a_copy_that_lasts_longer_than_the_line_says(tmp_path: Path) -> None:
+    """Nothing is known of it but its lifetime: others end in their own time, and for good."""
+    kept = Kept(str(tmp_path), "eth0 iface-alias kernel keep 3600 max 3")
+    kept.add("10.0.0.1/24")
+    kept.add("10.0.0.2/24")
+    kept.rest()
+    kept.remove("10.0.0.1/24")
+    kept.rest()
+    (tmp_path / "kept").unlink()
+    kept.text = "eth0 iface-alias kernel keep 20 max 3"
+    kept.begin()
+    kept.negotiate("10.0.0.2/24", "10.0.0.3/24")
+    kept.rest()
+    assert kept.copies == ["10.0.0.1", "10.0.0.2"]
+    kept.pass_time(21)
+    assert kept.copies == ["10.0.0.1"]
+
+
 def test_each_line_of_the_record_is_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
