@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     # The public module imports enum; its C half has the same functions.
     import signal as _signal
     from collections.abc import Callable, Iterable
+
+    from netalias.system.inotify import Followed
 else:
     import _signal
 
@@ -39,14 +41,14 @@ AT_ONCE = 0.0
 """Deadline of a change that is to be undone without waiting for a confirmation."""
 NOW = "%Y-%m-%d %H:%M:%S"
 SLICE = 0.2
-"""Seconds between two looks of the guard at its file. No signal is needed, so nobody who can write
-to the directory can have one sent to another process."""
+"""Seconds between two looks of the guard at its file, which an event of the file brings forward. No
+signal is needed, so nobody who can write to the directory can have one sent to another process."""
 TRIES = 4
 """Attempts to roll back."""
 PAUSE = 1.0
 """Seconds between two attempts."""
 POLL = 0.05
-"""Seconds between two looks at a guard that restores."""
+"""Seconds between two looks at a guard that restores, whose end brings the next one forward."""
 
 
 class Pending:
@@ -155,8 +157,7 @@ def hurry(folder: str) -> Pending:
 def outcome(folder: str, guard: Pending) -> str:
     """The verdict of *guard* after hurry(), whose work is waited for. Raises StateError if the
     former state could not be restored, or was confirmed meanwhile."""
-    while guard.alive:
-        sleep(POLL)
+    _await_end(guard)
     words = _read(f"{folder}/{REJECTED}")
     if words.get("pid") != str(guard.pid):
         raise errors.StateError("the change was confirmed meanwhile")
@@ -284,12 +285,16 @@ class _Guard:
 
     def _timed_out(self) -> bool:
         """Wait until the deadline, which hurry() may bring forward; False on a confirmation."""
+        changes = _followed(self._path(PENDING))
         while self._unconfirmed():
             left = self._until() - clock_gettime(CLOCK_BOOTTIME)
             if left <= 0:
                 return True
             # The rest is computed again: a timed wait stops while the machine is suspended.
-            sleep(min(left, SLICE))
+            if changes is None:
+                sleep(min(left, SLICE))
+            elif _readable(changes.fileno(), min(left, SLICE)):
+                changes.read()
         return False
 
     def _until(self) -> float:
@@ -377,6 +382,42 @@ def _outcome(words: dict[str, str], restoring: bool) -> str:
     if restoring:
         return f"{late}: the former state is being restored"
     return f"{late}, and the guard died before it reported the outcome of the restoration"
+
+
+def _followed(path: str) -> Followed | None:
+    """The changes of a file; None where the kernel does not tell of them."""
+    from netalias.system.inotify import Followed
+
+    try:
+        found = Followed()
+    except errors.StateError:
+        return None
+    found.follow([path])
+    return found
+
+
+def _await_end(guard: Pending) -> None:
+    """Wait until a guard has ended."""
+    try:
+        process = os.pidfd_open(guard.pid)
+    except OSError:
+        while guard.alive:
+            sleep(POLL)
+        return
+    try:
+        while guard.alive:
+            _readable(process, POLL)
+    finally:
+        os.close(process)
+
+
+def _readable(file: int, seconds: float) -> bool:
+    """Whether a descriptor is readable, now or within so many seconds."""
+    from select import POLLIN, poll
+
+    looking = poll()
+    looking.register(file, POLLIN)
+    return bool(looking.poll(1000 * seconds))
 
 
 def _redirect(keep: set[int]) -> None:

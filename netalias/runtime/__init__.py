@@ -302,8 +302,9 @@ def _open(namespace: int) -> tuple[int, str]:
                 return _made(base, path), path
         except OSError as error:
             if len(places) == 1 or (base == SYSTEM and not _denied(base, error)):
+                at = os.path.join(path, error.filename) if error.filename else path
                 raise errors.StateError(
-                    f"{path}: {error.strerror}", f"{VARIABLE}=FOLDER names another place"
+                    f"{at}: {error.strerror}", f"{VARIABLE}=FOLDER names another place"
                 ) from None
     raise errors.StateError(
         "there is no runtime directory that this user may write to", f"{VARIABLE}=FOLDER names one"

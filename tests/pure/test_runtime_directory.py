@@ -190,10 +190,11 @@ def test_drafts_are_made_anew(tmp_path: Path, thing: Callable[[Path], None]) -> 
 
 @pytest.mark.parametrize("thing", THINGS)
 def test_what_is_no_lock_is_refused(base: Path, thing: Callable[[Path], None]) -> None:
-    """Another lock would exclude nobody."""
-    (base / str(INODE)).mkdir(parents=True)
-    thing(base / str(INODE) / "lock")
-    with pytest.raises(errors.StateError):
+    """Another lock would exclude nobody. The error names the thing that is in the way."""
+    lock = base / str(INODE) / "lock"
+    lock.parent.mkdir(parents=True)
+    thing(lock)
+    with pytest.raises(errors.StateError, match=f"^{lock}: "):
         taken()
 
 
