@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from random import Random
 
 from netalias.links.bundle import Bundle
+from netalias.links.bundle.layout import BUNDLE
 from netalias.links.bundle.member import Member
 
 LIMIT = 1472
@@ -101,6 +102,17 @@ class End:
         members = [Member(name, LIMIT) for name in self.names]
         self.bundle = Bundle(instance, members)
 
+    def change_hands(self, names: list[str] | None = None) -> None:
+        """Another process goes on, for links of these names, through the layout."""
+        self.flush()
+        plain = BUNDLE.parse(BUNDLE.build({**self.bundle.plain(), "dropped": 0}))
+        former, self.names = self.names, names or self.names
+        self.wires = [self.wires[former.index(name)] for name in self.names]
+        self.restart(1)
+        places = [self.names.index(name) if name in self.names else None for name in former]
+        self.bundle.resume(plain, places)
+        self.flush()
+
     def _tick(self) -> None:
         if self.simulation.now >= self._next:
             self._next = float("inf")
@@ -120,6 +132,11 @@ class End:
         self.bundle.receive(index, datagram, self.simulation.now)
         self.flush()
 
+    def receive_on(self, name: str, datagram: bytes) -> None:
+        """The same by the name of the link, which may have gone."""
+        if name in self.names:
+            self.receive(self.names.index(name), datagram)
+
     def flush(self) -> None:
         """Send what is to be sent, take what has come, read the TUN while it may be read."""
         bundle = self.bundle
@@ -136,7 +153,7 @@ class End:
             packet = self.more() if bundle.hungry else None
             if packet is None:
                 break
-            bundle.offer([packet], self.simulation.now)
+            bundle.offer([memoryview(packet)], self.simulation.now)
         self._arm()
 
 
@@ -152,8 +169,8 @@ class Pair:
         for end, other in ((self.a, self.b), (self.b, self.a)):
             for index, (rate, delay, queue) in enumerate(links):
                 wire = Wire(self.simulation, random, rate, delay, queue)
-                wire.receive = lambda datagram, other=other, index=index: other.receive(
-                    index, datagram
+                wire.receive = lambda datagram, other=other, name=names[index]: other.receive_on(
+                    name, datagram
                 )
                 end.wires.append(wire)
         self.a.flush()

@@ -18,31 +18,35 @@ def serve(options: Options, asked: Request, folder: str) -> int:
     """Serve one network device by links over all devices at once, until a signal; the exit
     status."""
     import signal
+    from time import monotonic
 
+    from netalias.cli.link import Held
     from netalias.cli.until import Until
-    from netalias.links import netdev
     from netalias.links.bundle.runner import BundleRunner
     from netalias.links.record import Recorder
+    from netalias.links.takeover import Giver
     from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
-    from netalias.tunnels import tun
 
     until = Until(options)
     if until.over:
         return errors.STATUS_OK
-    device = tun.create(asked.name)
+    held = Held(options, asked, folder)
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    runner = BundleRunner(held.tun, held.mtu, asked.devices, lambda: _record(recorder, runner))
+    sessions = _sessions(options, asked, runner)
+    giver = Giver(held.server, held.version, runner, sessions)
     try:
-        netdev.raise_device(asked.name, asked.mtu)
-        runner = BundleRunner(device, asked.mtu, asked.devices, lambda: _record(recorder, runner))
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
+        if held.came:
+            runner.adopt(held.came.bundle, held.came.links, sessions, monotonic())
         with Signals() as signals:
-            sessions = _sessions(options, asked, runner)
             recorder.ready(sessions)
-            runner.run(sessions, signals, until.parts)
+            runner.run(sessions, signals, [giver, *until.parts])
     finally:
-        device.close()
-        recorder.close()
+        held.tun.close()
+        recorder.close(given=giver.given)
+        giver.close()
     return errors.STATUS_OK
 
 

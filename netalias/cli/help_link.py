@@ -12,7 +12,7 @@ are yours: ip addr add 10.8.0.1 peer 10.8.0.2 dev NAME.
 takeover: go on in this process with NAME and the link of the one that serves it, which ends: for an
 upgrade. No packet is lost, and the peer hears nothing of it. Only a process of the same release, or
 of one with the same layouts, and of the same user or root, can take over; else all stays as it is.
-A bundle stays with its process.
+With --bundle it is a bundle, whose links go on under the same DEVICEs.
 
   HOST:PORT, HOST:PORT/tcp   call a machine; [::1]:6669: an IPv6 address stands in brackets
   HOST:PORT/udp              one packet a datagram
@@ -30,7 +30,8 @@ send to the port first is the peer.
                  that on which it arrives first, by their measured rates, and all leave the other
                  end in order. A silent one is left out within a second, until it is heard again
   --tap          Ethernet frames, as a bridge takes them: NAME is a TAP
-  --filter       with --tap: tell the peer which frames this end has use for (help filter)
+  --filter       with --tap: tell the peer which frames this end has use for (help filter); not
+                 with --bundle
   --link-local   with --filter: an IPv6 address of the link alone counts, too
   --mtu BYTES    the MTU of NAME; without it, what fits into 1500 bytes with what DEVICE adds
   --cd off | SECS | SECS!

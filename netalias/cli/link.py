@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from netalias.tunnels.tun import Tun
 
 RUN, TAKEOVER = ACTIONS = ("run", "takeover")
-BUNDLE = "bundle"
-"""The content of a bundle in its record."""
 EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
 
 
@@ -35,7 +33,7 @@ class Request:
         """Raises UsageError."""
         from netalias.links import carrier, lcp, levels
         from netalias.links.devices import parse
-        from netalias.links.runner import MTU_LEAST, MTU_MOST, usual_mtu
+        from netalias.links.runner import MTU_LEAST, MTU_MOST
         from netalias.links.session import Terms
 
         self.action = words[0] if words else ""
@@ -49,23 +47,20 @@ class Request:
         self.name, self.devices = words[1], list(words[2:])
         for word in self.devices:
             parse(word)
-        content = lcp.TAP if options.tap else lcp.TUN
         if (options.filter or options.link_local) and not options.tap:
             raise errors.UsageError("--filter needs --tap: packets of IP have no types of Ethernet")
         if options.link_local and not options.filter:
             raise errors.UsageError("--link-local needs --filter", EXAMPLE)
-        if options.bundle and self.action == TAKEOVER:
-            raise errors.UsageError("link takeover --bundle: a bundle stays with its process")
+        if options.filter and options.bundle:
+            raise errors.UsageError("--filter --bundle: a bundle carries all frames")
         if options.bundle:
-            if options.tap:
-                raise errors.UsageError("--tap --bundle: a bundle carries IP packets")
-            from netalias.links.bundle.runner import usual_mtu as bundle_mtu
-
-            content, self.mtu = lcp.BUNDLE, bundle_mtu(self.devices)
+            from netalias.links.bundle.runner import usual_mtu
         else:
-            self.mtu = usual_mtu(self.devices, tap=options.tap)
+            from netalias.links.runner import usual_mtu
+        self.mtu = usual_mtu(self.devices, tap=options.tap)
         if options.mtu:
             self.mtu = _number("--mtu", options.mtu, MTU_LEAST, MTU_MOST)
+        content = lcp.content(tap=options.tap, bundle=options.bundle)
         self.terms: Terms = Terms(content, cd=carrier.parse(options.cd), sync=options.sync)
         self.levels = levels.parse(options.log)
 
@@ -102,48 +97,62 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     import signal
     from time import monotonic
 
-    from netalias import __version__
     from netalias.cli.until import Until
-    from netalias.links import handover, takeover
     from netalias.links.levels import Log
     from netalias.links.record import Recorder
     from netalias.links.runner import LinkRunner as Runner
     from netalias.links.session import Session
+    from netalias.links.takeover import Giver
     from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
 
     until = Until(options)
     if until.over:
         return errors.STATUS_OK
-    mine = handover.version(__version__)
-    came = None
-    if asked.action == TAKEOVER:
-        _check_single(folder, asked.name)
-        came = takeover.receive(folder, asked.name, mine, tap=options.tap)
-    server = takeover.served(folder, asked.name, takeover.PATIENCE if came else 0.0)
-    try:
-        device, mtu = (came.tun, came.mtu) if came else (_made(options, asked), asked.mtu)
-    except BaseException:
-        server.close()
-        raise
+    held = Held(options, asked, folder)
+    came = held.came
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     log = Log(saying(options), asked.name, asked.levels)
-    runner = Runner(device, mtu, lambda: recorder.write([session], [runner.beside.words()]))
+    runner = Runner(held.tun, held.mtu, lambda: recorder.write([session], [runner.beside.words()]))
     session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
-    giver = takeover.Giver(server, mine, runner, session)
+    giver = Giver(held.server, held.version, runner, [session])
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
-        if came and came.link is not None:
-            session.adopt(came.link, monotonic())
+        for link in came.links if came else ():
+            session.adopt(link, monotonic())
         part = _beside(options, runner, session, folder, asked.cookie, came)
         with Signals() as signals:
             recorder.ready([session])
             runner.run(session, signals, [giver, part, *until.parts])
     finally:
-        device.close()
+        held.tun.close()
         recorder.close(given=giver.given)
         giver.close()
     return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
+
+
+class Held:
+    """A network device that is new, or was taken over: ``tun``, its ``mtu``, what ``came`` with it,
+    the ``server`` at whose rendezvous it is given on, and the ``version`` with which."""
+
+    def __init__(self, options: Options, asked: Request, folder: str) -> None:
+        """Raises NetaliasError."""
+        from netalias import __version__
+        from netalias.links import handover, takeover
+
+        self.version = handover.version(__version__)
+        self.came: Received | None = None
+        patience = 0.0
+        if asked.action == TAKEOVER:
+            content, patience = asked.terms.content, takeover.PATIENCE
+            self.came = takeover.receive(folder, asked.name, self.version, content)
+        self.server = takeover.served(folder, asked.name, patience)
+        try:
+            self.tun = self.came.tun if self.came else _made(options, asked)
+        except BaseException:
+            self.server.close()
+            raise
+        self.mtu = self.came.mtu if self.came else asked.mtu
 
 
 def _beside(
@@ -164,15 +173,6 @@ def _beside(
     from netalias.tunnels.translating import Translating
 
     return Translating(runner, folder, cookie)
-
-
-def _check_single(folder: str, name: str) -> None:
-    """Check that no bundle is to be taken over. Raises StateError."""
-    from netalias.runtime import links
-
-    found = links.read(folder, name)
-    if found is not None and found.content == BUNDLE:
-        raise errors.StateError(f"{name}: a bundle stays with its process")
 
 
 def _made(options: Options, asked: Request) -> Tun:

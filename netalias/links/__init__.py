@@ -19,7 +19,7 @@
     levels.py    levels of the log
     netdev.py    flags, MTU and carrier of a network device
     runner.py    a network device served by one session
-    takeover.py  a served network device goes to another process
+    takeover.py  a served network device goes to another process, with its links
     election.py, handover.py, spec.py
                  how such things are found, given, taken and laid out
     record.py    what show physical tells

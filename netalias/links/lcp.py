@@ -25,8 +25,13 @@ MRU, MAGIC, CONTENT = 1, 5, 240
 """Options; the last one is of a range that nobody has."""
 SIZES = {MRU: 2, MAGIC: 4, CONTENT: 1}
 """Option: the bytes of its value."""
-TUN, TAP, BUNDLE = 1, 2, 3
-CONTENTS = {TUN: "IP packets", TAP: "Ethernet frames (--tap)", BUNDLE: "a bundle (--bundle)"}
+TUN, TAP, BUNDLE, TAP_BUNDLE = 1, 2, 3, 4
+CONTENTS = {
+    TUN: "IP packets", TAP: "Ethernet frames (--tap)", BUNDLE: "a bundle (--bundle)",
+    TAP_BUNDLE: "a bundle of Ethernet frames (--bundle --tap)",
+}  # fmt: skip
+PACKETS = (TUN, BUNDLE)
+"""Those of a TUN; the others are of a TAP."""
 HEADER = 4
 """Bytes of code, identifier and length."""
 FIELD = LCP.to_bytes(2, "big")
@@ -37,6 +42,11 @@ TRIES = 10
 ECHO = 3.0
 DEAD = 10.0
 """Seconds after which a peer that says nothing is given up."""
+
+
+def content(*, tap: bool, bundle: bool) -> int:
+    """What a link carries: the key of CONTENTS."""
+    return (TAP_BUNDLE if tap else BUNDLE) if bundle else TAP if tap else TUN
 
 
 class Message:

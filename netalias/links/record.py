@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netalias.links.session import Session
     from netalias.system.sdnotify import Service
 
-CONTENTS = {lcp.TUN: "tun", lcp.TAP: "tap", lcp.BUNDLE: "bundle"}
+CONTENTS = {lcp.TUN: "tun", lcp.TAP: "tap", lcp.BUNDLE: "bundle", lcp.TAP_BUNDLE: "bundle"}
 """The words of a record for what a link carries."""
 UNCONNECTED = (phases.CLOSED, phases.OPENING, phases.DIAL)
 

@@ -103,6 +103,9 @@ class LinkRunner:
         if self._loop is not None:
             self._loop.end()
 
+    def packed(self, now: float) -> None:
+        """The state of a bundle, for another process: here none."""
+
     def changed(self) -> None:
         """The session has another phase."""
         session = self._session

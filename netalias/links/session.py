@@ -208,7 +208,11 @@ class Session:
         return state
 
     def release(self, pid: int) -> None:
-        """Another process goes on with the link: forget it, and do nothing any more."""
+        """Another process goes on with the link: forget it, and do nothing any more. It may wait at
+        the port at which this one has waited."""
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
         if self.link is not None:
             self.link.release()
             self.link = None

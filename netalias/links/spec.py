@@ -38,6 +38,8 @@ from construct import (  # type: ignore[import-untyped]
     this,
 )
 
+from netalias.links.bundle.layout import BUNDLE, LONG, maybe
+
 TEXT = PascalString(Int16ub, "utf8")
 BYTES = Prefixed(Int16ub, GreedyBytes)
 WATCHER = Struct(
@@ -59,7 +61,6 @@ HEAD = Struct(
     "body" / Prefixed(Int32ub, GreedyBytes),
     Terminated,
 )
-LONG = Prefixed(Int32ub, GreedyBytes)
 MODES = 6
 """Numbers in the modes of a terminal (termios(3)), before its control characters."""
 STATE = Struct(
@@ -94,9 +95,14 @@ FILTERS = Struct(
 )
 """The filters of the peer that are in force (filters/serving.py)."""
 DEVICE = Struct(
-    "mtu" / Int32ub, "links" / PrefixedArray(Int8ub, STATE), "filters" / FILTERS, Terminated
+    "mtu" / Int32ub,
+    "links" / PrefixedArray(Int8ub, STATE),
+    "filters" / FILTERS,
+    "bundle" / maybe(BUNDLE),
+    Terminated,
 )
-"""A network device that is served, and the link that is open, if one is."""
+"""A network device that is served, with the link that is open, if one is, or a bundle with those of
+its members that are, in their order."""
 LAYOUTS = {"head": HEAD, "watcher": WATCHER, "device": DEVICE}
 
 FailedLayout = ConstructError

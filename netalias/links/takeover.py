@@ -26,9 +26,10 @@ from netalias.tunnels import tun
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket as _Socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
+    from netalias.links.bundle.runner import BundleRunner
     from netalias.links.link import Link
     from netalias.links.runner import LinkRunner
     from netalias.links.session import Session
@@ -37,7 +38,7 @@ PATIENCE = 5.0
 """Seconds for the former process to give up its rendezvous."""
 POLL = 0.01
 TUN, OPEN = "tun", "link"
-"""Roles of the descriptors; the second is there while the link is open."""
+"""Roles of the descriptors; the second is that of each link that is open."""
 ENDINGS = {TTY: leave_terminal, EXEC: end_program}
 CARRIERS: dict[str, Callable[[int, LinkState], bool | None]] = {
     TTY: lambda fd, state: modem_carrier(fd),
@@ -64,11 +65,17 @@ def served(folder: str, name: str, patience: float = 0.0) -> Server:
 class Giver:
     """Gives the device to a process that asks at the rendezvous *server*; a Pollable."""
 
-    def __init__(self, server: Server, mine: bytes, runner: LinkRunner, session: Session) -> None:
+    def __init__(
+        self,
+        server: Server,
+        mine: bytes,
+        runner: LinkRunner | BundleRunner,
+        sessions: Sequence[Session],
+    ) -> None:
         self._server = server
         self._mine = mine
         self._runner = runner
-        self._session = session
+        self._sessions = sessions
         self._channel: _Socket | None = None
 
     @property
@@ -92,9 +99,10 @@ class Giver:
             finally:
                 reply.close()
         except (errors.StateError, OSError, spec.FailedLayout, UnicodeError) as error:
-            self._session.log.warning(str(error))
+            self._sessions[0].log.warning(str(error))
             return
-        self._session.release(pid)
+        for session in self._sessions:
+            session.release(pid)
         self._runner.end()
 
     def due(self, now: float) -> None:
@@ -113,32 +121,42 @@ class Giver:
             self._channel.close()
 
     def _parcel(self, now: float) -> handover.Parcel:
-        state, link, device = self._session.pack(now), self._session.link, self._runner.tun
+        runner = self._runner
+        bundle = runner.packed(now)  # it may send something before
+        links, states = [], []
+        for session in self._sessions:
+            state = session.pack(now)
+            if state is not None and session.link is not None:
+                links.append(session.link.fileno())
+                states.append(packed(state))
         content = {
-            "mtu": self._runner.mtu,
-            "links": [] if state is None else [packed(state)],
-            "filters": self._runner.beside.packed(),
+            "mtu": runner.mtu,
+            "links": states,
+            "filters": runner.beside.packed(),
+            "bundle": bundle,
         }
-        filenos, roles = [device.fileno()], [TUN]
-        if state is not None and link is not None:
-            filenos, roles = [link.fileno(), *filenos], [OPEN, *roles]
+        filenos, roles = [*links, runner.tun.fileno()], [*[OPEN] * len(links), TUN]
         return handover.Parcel("link", roles, filenos, spec.DEVICE.build(content))
 
 
 class Received:
-    """A network device that has come: ``tun``, its ``mtu``, the ``link`` that is open, None if
-    none is, and the ``filters`` as links.spec.FILTERS has them."""
+    """A network device that has come: ``tun``, its ``mtu``, the ``links`` that are open, the
+    ``filters`` as links.spec.FILTERS has them, and the ``bundle`` as bundle.layout.BUNDLE has it,
+    None for a single link."""
 
-    def __init__(self, device: tun.Tun, mtu: int, link: Link | None, filters: Any = None) -> None:
+    def __init__(
+        self, device: tun.Tun, mtu: int, links: Sequence[Link], filters: Any, bundle: Any
+    ) -> None:
         self.tun = device
         self.mtu = mtu
-        self.link = link
+        self.links = links
         self.filters = filters
+        self.bundle = bundle
 
 
-def receive(folder: str, name: str, mine: bytes, *, tap: bool) -> Received:
-    """Take the network device *name* over from the process that serves it. Raises StateError; it is
-    still that process's then."""
+def receive(folder: str, name: str, mine: bytes, content: int) -> Received:
+    """Take the network device *name*, which carries *content* (lcp.CONTENTS), over from the process
+    that serves it. Raises StateError; it is still that process's then."""
     found = elect(folder, rendezvous(name))
     if isinstance(found, Server):
         found.close()
@@ -149,7 +167,7 @@ def receive(folder: str, name: str, mine: bytes, *, tap: bool) -> Received:
         found.close()
     with handover.take(message, mine) as parcel:
         try:
-            received = _received(parcel, tap)
+            received = _received(parcel, content)
         except (errors.NetaliasError, OSError, spec.FailedLayout, UnicodeError) as error:
             parcel.refuse(str(error))
             raise errors.StateError(f"{name}: not taken over: {error}") from None
@@ -157,30 +175,43 @@ def receive(folder: str, name: str, mine: bytes, *, tap: bool) -> Received:
             parcel.accept()
         except errors.StateError:
             received.tun.close()
-            if received.link is not None:
-                received.link.release()
+            for link in received.links:
+                link.release()
             raise
         parcel.finished(PATIENCE)
     return received
 
 
-def _received(parcel: handover.Taken, tap: bool) -> Received:
+def _received(parcel: handover.Taken, content: int) -> Received:
     """The objects of a parcel. Raises NetaliasError, OSError; its descriptors are closed then."""
     head = spec.DEVICE.parse(parcel.body)
     states = [unpacked(one) for one in head.links]
-    roles = [TUN, OPEN][: 1 + len(states)]
-    if parcel.kind != "link" or sorted(parcel.roles) != sorted(roles) or len(states) > 1:
+    roles = [*[OPEN] * len(states), TUN]
+    fits = len(states) <= 1 if head.bundle is None else _is_of(head.bundle, states)
+    if parcel.kind != "link" or sorted(parcel.roles) != roles or not fits:
         raise errors.StateError(f"a parcel of kind {parcel.kind} with {' '.join(parcel.roles)}")
     held = [parcel.take(role) for role in roles]
+    links: list[Link] = []
     try:
-        if tun.is_tap(held[0]) != tap:  # before anything is changed of a device that is another's
-            raise errors.StateError(f"it carries {lcp.CONTENTS[lcp.TUN if tap else lcp.TAP]}")
-        device = tun.adopt(held[0], offload=not tap)
-        link = adopted(held[1], states[0]) if states else None
-        return Received(device, head.mtu, link, head.filters)
+        # Before anything is changed of a device that is another's.
+        found = lcp.content(tap=tun.is_tap(held[-1]), bundle=head.bundle is not None)
+        if found != content:
+            raise errors.StateError(f"it carries {lcp.CONTENTS[found]}")
+        device = tun.adopt(held[-1], offload=content in lcp.PACKETS)
+        for state in states:
+            links.append(adopted(held[0], state))
+            del held[0]
+        return Received(device, head.mtu, links, head.filters, head.bundle)
     except BaseException:
+        for link in links:
+            link.release()
         descriptors.close(held)
         raise
+
+
+def _is_of(bundle: Any, states: Sequence[LinkState]) -> bool:
+    """Whether the links are those of the members that are open."""
+    return [one.name for one in bundle.members if one.open] == [state.word for state in states]
 
 
 def adopted(fd: int, state: LinkState) -> Link:

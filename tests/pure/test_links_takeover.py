@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import errors
-from netalias.links import handover, spec, takeover
+from netalias.links import handover, lcp, spec, takeover
 from netalias.links.beside import Beside
 from netalias.links.devices import KINDS
 from netalias.links.election import Client, elect, rendezvous
@@ -25,6 +25,7 @@ from netalias.tunnels import tun
 
 NUMBERS = st.integers(0, 2**32 - 1)
 TEXTS = st.text("abc:/.19é", max_size=9)
+TERMS = {"mtu": 1450, "beside": Beside()}
 MODES = [1280, 5, 1215, 35387, 15, 15, [bytes([n]) for n in range(19)] + [b"\0"] * 13]
 
 
@@ -86,7 +87,7 @@ class Parcel:
 def body(*states: LinkState) -> bytes:
     """The body of a parcel."""
     links = list(map(takeover.packed, states))
-    content = {"mtu": 1500, "links": links, "filters": Beside().packed()}
+    content = {"mtu": 1500, "links": links, "filters": Beside().packed(), "bundle": None}
     found: bytes = spec.DEVICE.build(content)
     return found
 
@@ -109,7 +110,7 @@ def test_a_parcel_that_is_none(parcel: Any) -> None:
     """B-10: a descriptor too many or too few, or one that is no network device: nothing is taken,
     and all that was taken out is closed."""
     with pytest.raises(errors.StateError):
-        takeover._received(parcel, False)
+        takeover._received(parcel, lcp.TUN)
     for one in parcel.given:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(one)
@@ -129,7 +130,9 @@ def test_any_body(content: bytes) -> None:
 def test_an_unknown_kind() -> None:
     """B-11: it is named; one of 0 is malformed."""
     known = {**takeover.packed(state()), "kind": len(KINDS) + 1}
-    content = spec.DEVICE.build({"mtu": 1, "links": [known], "filters": Beside().packed()})
+    content = spec.DEVICE.build(
+        {"mtu": 1, "links": [known], "filters": Beside().packed(), "bundle": None}
+    )
     with pytest.raises(errors.StateError, match=f"unknown link type {len(KINDS) + 1}"):
         takeover.unpacked(spec.DEVICE.parse(content).links[0])
     with pytest.raises(spec.FailedLayout):
@@ -153,11 +156,11 @@ def test_the_one_that_gives() -> None:
     """B-6: descriptor 0 is the link, where one is open; the device follows."""
     link, device = SimpleNamespace(fileno=lambda: 5), SimpleNamespace(fileno=lambda: 6)
     session: Any = SimpleNamespace(pack=lambda now: state(), link=link)
-    runner: Any = SimpleNamespace(tun=device, mtu=1450, beside=Beside())
-    parcel = takeover.Giver(None, b"", runner, session)._parcel(0.0)  # type: ignore[arg-type]
+    runner: Any = SimpleNamespace(tun=device, packed=lambda now: None, **TERMS)
+    parcel = takeover.Giver(None, b"", runner, [session])._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([5, 6], ["link", "tun"])
     session.pack = lambda now: None
-    parcel = takeover.Giver(None, b"", runner, session)._parcel(0.0)  # type: ignore[arg-type]
+    parcel = takeover.Giver(None, b"", runner, [session])._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([6], ["tun"])
     assert not spec.DEVICE.parse(parcel.body).links
 
@@ -175,7 +178,7 @@ def test_a_device_that_is_not_taken_is_left_as_it_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tun, "ioctl", ioctl)
     parcel: Any = Parcel(body(), "tun")
     with pytest.raises(errors.StateError, match=r"it carries Ethernet frames \(--tap\)"):
-        takeover._received(parcel, False)
+        takeover._received(parcel, lcp.TUN)
     assert requests == [tun.TUNGETIFF]
 
 
@@ -187,9 +190,10 @@ def test_a_state_that_cannot_be_given_is_kept(tmp_path: Path) -> None:
         link=SimpleNamespace(fileno=lambda: 5),
         log=SimpleNamespace(warning=lines.append),
     )
-    runner: Any = SimpleNamespace(tun=SimpleNamespace(fileno=lambda: 6), mtu=1450, beside=Beside())
+    device = SimpleNamespace(fileno=lambda: 6)
+    runner: Any = SimpleNamespace(tun=device, packed=lambda now: None, **TERMS)
     server = takeover.served(str(tmp_path), "link0")
-    giver = takeover.Giver(server, b"netalias 1 a", runner, session)
+    giver = takeover.Giver(server, b"netalias 1 a", runner, [session])
     through = elect(str(tmp_path), rendezvous("link0"))
     assert isinstance(through, Client)
     near, far = descriptors.packets()

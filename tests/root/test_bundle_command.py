@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from command import Command
+from command import SECONDS, Command
 from support import PATIENCE, SLOW, Namespace, until, veth_pair
 from test_link_command import Running, run
 from tunnelled import transfer
@@ -94,7 +94,7 @@ def test_two_links(cli: Command, peer: Namespace, cables: ExitStack, suffix: str
     assert table.count(f"/{suffix}") == 2
     assert [one["content"] for one in json.loads(cli("-j", "show", "physical"))] == ["bundle"] * 2
     said = cli.fails(2, "link", "takeover", "link0", "h:1")
-    assert said == "netalias: link0: a bundle stays with its process"
+    assert said == "netalias: link0: not taken over: it carries a bundle (--bundle)"
     assert ours.end() == 0
     assert cli("-j", "show", "bundle") == "[]\n"
     assert "link0" not in here.names()
@@ -178,6 +178,85 @@ def test_either_link_may_be_taken_away(cli: Command, peer: Namespace, cables: Ex
     assert [one["deaths"] for one in bundle(cli)["links"]] >= [1, 1]
 
 
+@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+def test_another_process_takes_over(
+    cli: Command, peer: Namespace, cables: ExitStack, suffix: str
+) -> None:
+    """B-10: first the end that has called, then the one that has waited, in the midst of a TCP
+    connection: nothing of it is lost, no link dies, and the peer hears nothing of it."""
+    ours, its = joined(cli, peer, cables, suffix)
+    stream = Stream(cli.namespace, peer, INNER[1])
+    stream.goes_on()
+    before = bundle(cli)
+    calls = [f"10.9.{number}.2:700{number}/{suffix}" for number in (1, 2)]
+    heirs = []
+    for namespace, name, former, words in (
+        (cli.namespace, "link0", ours, calls[::-1]),  # in any order
+        (peer, "link1", its, [f"*:700{number}/{suffix}" for number in (1, 2)]),
+    ):
+        heir = Running(namespace, *QUIETLY, name, *words, action="takeover")
+        cables.callback(heir.process.wait)
+        cables.callback(heir.process.kill)
+        heirs.append(heir)
+        former.says(f"process {heir.process.pid} goes on")
+        assert former.process.wait(SECONDS) == 0
+        stream.goes_on()
+    until(lambda: bundle(cli)["pid"] == heirs[0].process.pid)
+    found = bundle(cli)
+    assert [one["link"] for one in found["links"]] == calls[::-1]
+    assert [(one["state"], one["deaths"]) for one in found["links"]] == [("up", 0)] * 2
+    assert [found[name] for name in ("lost", "foreign", "dropped")] == [0, 0, 0]
+    assert found["delivered"] >= before["delivered"]
+    assert sum(one["fragments_sent"] for one in found["links"]) > sum(
+        one["fragments_sent"] for one in before["links"]
+    )
+    assert stream.end()
+    assert b"begun anew" not in its.said
+    assert heirs[0].end() == 0
+    for number in (1, 2):
+        heirs[1].says(f"*:700{number}/{suffix}: the peer has ended the link")
+
+
+def test_another_process_with_other_devices(
+    cli: Command, peer: Namespace, cables: ExitStack
+) -> None:
+    """A link whose device it does not name is ended, and the connection goes on."""
+    ours, its = joined(cli, peer, cables, "tcp")
+    stream = Stream(cli.namespace, peer, INNER[1])
+    stream.goes_on()
+    heir = Running(cli.namespace, *QUIETLY, "link0", "10.9.2.2:7002/tcp", action="takeover")
+    cables.callback(heir.process.wait)
+    cables.callback(heir.process.kill)
+    assert ours.process.wait(SECONDS) == 0
+    its.says("*:7001/tcp: the peer has ended the link")
+    stream.goes_on()
+    assert states(cli) == ["up"]
+    assert stream.end()
+
+
+@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+def test_frames_of_ethernet(cli: Command, peer: Namespace, cables: ExitStack, suffix: str) -> None:
+    """With --tap the network devices are TAPs, and TCP of both families arrives whole over both
+    links, both ways, in another process too; it is not taken for a bundle of IP packets."""
+    ours, _ = joined(cli, peer, cables, suffix, "--tap")
+    here, there = cli.namespace, peer
+    assert "link/ether" in here.ip("link show link0")
+    mtu = 1500 if suffix == "tcp" else 1500 - 48 - 2 - 7 - 14
+    assert f"mtu {mtu} " in here.ip("link show link0")
+    assert transfer(here, there, INNER[1], DATA)
+    assert transfer(there, here, INNER6[0], DATA)
+    devices = [f"10.9.{number}.2:700{number}/{suffix}" for number in (1, 2)]
+    said = cli.fails(2, "link", "takeover", "link0", "--bundle", *devices)
+    assert said.endswith("it carries a bundle of Ethernet frames (--bundle --tap)")
+    heir = Running(here, *QUIETLY, "--tap", "link0", *devices, action="takeover")
+    cables.callback(heir.process.wait)
+    cables.callback(heir.process.kill)
+    assert ours.process.wait(SECONDS) == 0
+    assert transfer(here, there, INNER[1], DATA)
+    until(lambda: all(one["fragments_sent"] > 20 for one in bundle(cli)["links"]))
+    assert [one["deaths"] for one in bundle(cli)["links"]] == [0, 0]
+
+
 def test_an_end_that_is_killed(cli: Command, peer: Namespace, cables: ExitStack) -> None:
     """kill -9 and a new start: both links come up again, with what still runs."""
     ours, its = joined(cli, peer, cables, "tcp")
@@ -192,9 +271,9 @@ def test_an_end_that_is_killed(cli: Command, peer: Namespace, cables: ExitStack)
 
 
 def test_words_that_do_not_fit(cli: Command, peer: Namespace, cables: ExitStack) -> None:
-    """No Ethernet frames; a name that is no bundle; a peer that is none."""
-    said = cli.fails(1, "link", "run", "link0", "--bundle", "--tap", "h:1", "h:2")
-    assert "a bundle carries IP packets" in said
+    """No filter; a name that is no bundle; a peer that is none."""
+    said = cli.fails(1, "link", "run", "link0", "--bundle", "--tap", "--filter", "h:1", "h:2")
+    assert said == "netalias: --filter --bundle: a bundle carries all frames"
     assert "no link has this name" in cli.fails(2, "show", "bundle", "link7")
     its = run(cables, peer, "link1", "*:7001/udp")
     ours = run(cables, cli.namespace, "link0", "--bundle", "10.9.1.2:7001/udp")

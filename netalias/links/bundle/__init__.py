@@ -5,6 +5,7 @@
     wire.py     the two datagrams: fragment and beat
     member.py   one link as its sender sees it: health, measured rate, window
     reorder.py  the receiving end: RFC 1990's rules for loss and order
+    layout.py   what another process needs to go on with it
     slices.py   superpackets of the network device as packets of the bundle, and back
     record.py   a bundle in the record of its process
     runner.py   the loop: a network device, and a session for each link
@@ -46,7 +47,8 @@ from netalias.links.bundle.wire import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from netalias.links.bundle.member import Member
     from netalias.links.bundle.wire import Buffer
@@ -68,6 +70,11 @@ SLOW = 0.03
 """Seconds that one fragment may keep a link busy."""
 PART = 256
 """Octets of a part at least."""
+KEPT = (
+    "instance", "peer", "version", "foreign", "looped", "_former", "_offset", "_sequence",
+    "_last_data",
+)  # fmt: skip
+"""What another process goes on with as it is."""
 FORMER = 16
 """Sessions of the other end that are remembered, so that a late beat does not bring one back."""
 
@@ -114,6 +121,29 @@ class Bundle:
     def hungry(self) -> bool:
         """Whether packets from the TUN can be sent now."""
         return not self._waiting and any(one.up and one.room() >= one.limit for one in self.members)
+
+    # Changing hands -----------------------------------------------------------------------------
+
+    def plain(self) -> dict[str, Any]:
+        """The state as layout.BUNDLE has it, but for what the caller adds. ``frames`` and
+        ``packets`` are empty then."""
+        kept = {slot.lstrip("_"): getattr(self, slot) for slot in KEPT}
+        received, members = self.received.plain(), [one.plain() for one in self.members]
+        waiting = [bytes(one) for one in self._waiting]
+        return {**kept, "waiting": waiting, "received": received, "members": members}
+
+    def resume(self, plain: Any, places: Sequence[int | None]) -> None:
+        """Go on with the state that plain() gave in another process; *places* has the number that
+        each of its members has here, None for one that is no more: what was on its way there is
+        lost."""
+        for slot in KEPT:
+            setattr(self, slot, plain[slot.lstrip("_")])
+        self._former = deque(plain.former, FORMER)
+        self._waiting.extend(plain.waiting)
+        self.received.resume(plain.received, places)
+        for place, one in zip(places, plain.members, strict=True):
+            if place is not None:
+                self.members[place].resume(one)
 
     # What the caller hands over ---------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from netalias.links.bundle.wire import HEADER, HEARS, MICROSECONDS, MODULUS, NEV
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
+    from typing import Any
 
     from netalias.links.bundle.wire import Beat
 else:
@@ -61,6 +62,13 @@ HOPE = 50
 """SAMPLEs after which it is believed to be as fast as the fastest one in any case."""
 UNKNOWN = 250_000.0
 """Octets a second that a link is thought to carry before anything is measured."""
+KEPT = (
+    "limit", "open", "alive", "up", "hears", "deaths", "sent", "sent_octets", "lost", "received",
+    "received_octets", "marked", "last", "window", "patience", "touched", "arrived", "believed",
+    "heard", "since", "beaten", "pending", "rate", "rtt", "rtt_min", "_starting", "_frames",
+    "_lost_before", "_queue", "_probed", "_echo", "_received_before",
+)  # fmt: skip
+"""What another process goes on with as it is; a sample or a probe that is under way begins anew."""
 
 
 class Member:
@@ -76,12 +84,12 @@ class Member:
     """
 
     __slots__ = (
-        "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause", "_lost_before",
-        "_pause", "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported",
-        "_sent", "_shortest", "_starting", "alive", "arrived", "beaten", "believed", "blocked",
-        "deaths", "flight", "heard", "hears", "last", "limit", "lost", "marked", "name", "open",
-        "patience", "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent",
-        "sent_octets", "since", "touched", "up", "window",
+        "_away", "_base", "_echo", "_filled", "_frames", "_full", "_judged", "_last_pause",
+        "_lost_before", "_pause", "_probe_until", "_probed", "_queue", "_rates",
+        "_received_before", "_reported", "_shortest", "_starting", "alive", "arrived", "beaten",
+        "believed", "blocked", "deaths", "flight", "heard", "hears", "last", "limit", "lost",
+        "marked", "name", "open", "patience", "pending", "rate", "received", "received_octets",
+        "rtt", "rtt_min", "sent", "sent_octets", "since", "touched", "up", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int) -> None:
@@ -115,7 +123,7 @@ class Member:
 
     def forget(self) -> None:
         """Begin anew with the other end: nothing is on its way, nothing is measured."""
-        self._sent: deque[tuple[int, int, float]] = deque()
+        self._away: deque[tuple[int, int, float]] = deque()
         self.flight = 0
         self.window = FRAMES_AT_FIRST * self.limit
         self.rate: float | None = None
@@ -139,6 +147,22 @@ class Member:
         self._probed: float | None = None
         self._probe_until: float | None = None
         self._shortest: float | None = None
+
+    # Changing hands -------------------------------------------------------------------------
+
+    def plain(self) -> dict[str, Any]:
+        """The state as layout.MEMBER has it."""
+        kept = {slot.lstrip("_"): getattr(self, slot) for slot in KEPT}
+        return {**kept, "name": self.name, "rates": self._rates, "away": self._away}
+
+    def resume(self, plain: Any) -> None:
+        """Go on with the state that plain() gave in another process."""
+        for slot in KEPT:
+            setattr(self, slot, plain[slot.lstrip("_")])
+        self._rates.extend(plain.rates)
+        self._away.extend(plain.away)
+        self.flight = sum(octets for _, octets, _ in self._away)
+        self._judged = self._frames, self.lost
 
     # Receiving ------------------------------------------------------------------------------
 
@@ -186,7 +210,7 @@ class Member:
 
     def give(self, number: int, octets: int, now: float) -> None:
         """Note that a fragment of this number was sent on it."""
-        self._sent.append((number, octets, now))
+        self._away.append((number, octets, now))
         self.flight += octets
         self.sent += 1
         self.sent_octets += octets
@@ -194,10 +218,10 @@ class Member:
 
     def void(self) -> int:
         """Count what is on its way as lost: the link is dead. The number of fragments."""
-        gone = len(self._sent)
+        gone = len(self._away)
         self.lost += gone
         self._frames += gone
-        self._sent.clear()
+        self._away.clear()
         self.flight = 0
         self._base = None
         self._rates.clear()
@@ -232,7 +256,7 @@ class Member:
         """Take what the other end says of the fragments that it got."""
         was_full = self.flight >= FULL * self.window
         acknowledged = 0
-        sent = self._sent
+        sent = self._away
         if sent and beat.frames:
             last = unwrap(beat.last, sent[-1][0])
             at = None

@@ -22,6 +22,8 @@ from netalias.links.bundle.wire import BEGIN, END, WHOLE, unwrap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Sequence
+    from typing import Any
 
     from netalias.links.bundle.wire import Buffer
 else:
@@ -37,6 +39,7 @@ APART = 0.001
 """Seconds between two times of passing that are told apart; so there are few of them."""
 REMEMBERED = 1024
 """Numbers given up that are remembered, to tell late fragments from duplicates."""
+COUNTERS = ("delivered", "lost", "late", "duplicate", "incomplete", "overflowed")
 LARGEST = 65_535 + 18
 """Octets of a packet that is put together from fragments: an IP packet, or a frame with one."""
 
@@ -77,6 +80,34 @@ class Reorder:
         self._since: float | None = None
         self._passes: deque[tuple[int, float]] = deque()
         self.passed.clear()
+
+    def plain(self) -> dict[str, Any]:
+        """The state as layout.RECEIVED has it. Which numbers were given up is not part of it: what
+        comes late is then counted as a duplicate."""
+        return {
+            **{name: getattr(self, name) for name in COUNTERS},
+            "expected": self.expected,
+            "passed": self.passed.items(),
+            "slack": self.slack,
+            "slack_until": self._slack_until,
+            "whole": self._whole,
+            "held": [(number, *one) for number, one in self.held.items()],
+            "parts": self.parts,
+        }
+
+    def resume(self, plain: Any, places: Sequence[int | None]) -> None:
+        """Go on with the state that plain() gave in another process; *places* has the number that
+        each of its links has here, None for one that is no more."""
+        for name in COUNTERS:
+            setattr(self, name, plain[name])
+        self.restart(plain.expected)
+        passed = ((places[link], number) for link, number in plain.passed)
+        self.passed = {link: number for link, number in passed if link is not None}
+        self.slack, self._slack_until, self._whole = plain.slack, plain.slack_until, plain.whole
+        self.held = {number: (flags, payload, at) for number, flags, payload, at in plain.held}
+        self.octets = sum(len(payload) for _, payload, _ in self.held.values())
+        self.parts = [*plain.parts]
+        self._size = sum(len(part) or 1 for part in self.parts)
 
     def mark(self, link: int, following: int, now: float) -> None:
         """Link *link* is alive, and what comes on it has *following* or a higher number."""

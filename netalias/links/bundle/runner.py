@@ -2,7 +2,7 @@
 
 Each device has a Session of its own, which opens it and opens it again; its packets are fragments
 and beats of the bundle, behind the protocol field of multilink. Fragments carry slices of
-superpackets (slices.py).
+superpackets (slices.py), or the frames of a TAP.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from select import POLLERR, POLLIN
 from time import monotonic
 
 from netalias import errors
-from netalias.links import netdev
+from netalias.links import lcp, netdev
+from netalias.links.beside import Beside
 from netalias.links.bundle import Bundle
 from netalias.links.bundle.member import Member
-from netalias.links.bundle.slices import Slicer
+from netalias.links.bundle.slices import Framer, Slicer
 from netalias.links.bundle.wire import HEADER
 from netalias.links.devices import UDP, parse
 from netalias.links.levels import PHASE
 from netalias.links.protocols import FIELD, MULTILINK
-from netalias.links.runner import MTU_LEAST, OUTER, SECOND, USUAL_MTU
+from netalias.links.runner import ETHERNET, MTU_LEAST, OUTER, SECOND, USUAL_MTU
 from netalias.links.session import number
 from netalias.system.loop import Loop, Reader, Timer
 from netalias.tunnels.frames import ROOM
@@ -29,7 +30,9 @@ from netalias.tunnels.frames import ROOM
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
+    from netalias.links.link import Link
     from netalias.links.session import Session
     from netalias.system.loop import Pollable
     from netalias.system.signals import Signals
@@ -50,16 +53,19 @@ WORDS = {
 """Event of a bundle: the line of the log."""
 
 
-def usual_mtu(words: Iterable[str]) -> int:
+def usual_mtu(words: Iterable[str], *, tap: bool) -> int:
     """The MTU of the network device with which no packet is cut. Raises UsageError."""
-    return min(limit(word) for word in words) - HEADER - ROOM
+    room = min(limit(word, tap=tap) for word in words) - HEADER
+    return room - (ETHERNET if tap else ROOM)
 
 
-def limit(word: str) -> int:
+def limit(word: str, *, tap: bool) -> int:
     """Octets of the largest datagram of the bundle on this device, if it stands on Ethernet; a
     stream has its own way. Raises UsageError."""
     outer = OUTER.get(parse(word).kind, 0)
-    return USUAL_MTU - outer - FIELD if outer else USUAL_MTU + HEADER
+    if outer:
+        return USUAL_MTU - outer - FIELD
+    return USUAL_MTU + HEADER + (ETHERNET if tap else 0)
 
 
 class BundleRunner:
@@ -75,15 +81,20 @@ class BundleRunner:
         self.tun = tun
         self.mtu = mtu
         self.sessions: Sequence[Session] = ()
-        self.bundle = Bundle(number(), [Member(word, limit(word)) for word in words])
-        self._slicer = Slicer(tun, min(member.limit for member in self.bundle.members) - HEADER)
+        self.beside = Beside()
+        members = [Member(word, limit(word, tap=tun.tap)) for word in words]
+        self.bundle = Bundle(number(), members)
+        most = min(member.limit for member in members) - HEADER
+        self._packets: Framer | Slicer = Framer(tun) if tun.tap else Slicer(tun, most)
         self._record = record
         self._loop: Loop | None = None
         self._up = False
         self._sampled = 0.0
         self._version = 0
         self._flushing = False
-        for member in self.bundle.members:
+        self._dropped = 0
+        """What ``dropped`` was when the bundle changed hands."""
+        for member in members:
             member.open = False
 
     def run(
@@ -92,7 +103,8 @@ class BundleRunner:
         """Serve until a signal, or until no link can come back. Raises StateError when the device
         is gone."""
         self.sessions = sessions
-        netdev.set_carrier(self.tun, False)
+        if not self._up:
+            netdev.set_carrier(self.tun, False)
         parts: list[Pollable] = [
             Reader([signals.fileno()], self.end),
             *beside,
@@ -111,7 +123,32 @@ class BundleRunner:
     @property
     def dropped(self) -> int:
         """Packets that the network device did not take, and what came and is none."""
-        return self._slicer.dropped
+        return self._dropped + self._packets.dropped
+
+    def packed(self, now: float) -> dict[str, object]:
+        """The state for another process, as bundle.layout.BUNDLE has it; nothing waits to be handed
+        to a link or to the network device then."""
+        self.pump(now)
+        while self.bundle.frames:  # a link was lost meanwhile
+            self.pump(now)
+        return {**self.bundle.plain(), "dropped": self.dropped}
+
+    def adopt(
+        self, plain: Any, links: Iterable[Link], sessions: Sequence[Session], now: float
+    ) -> None:
+        """Go on with the bundle that packed() gave in another process, before run(). *links* are
+        those of its members that are open. A link whose device is none of ours is ended."""
+        places = _places([one.name for one in plain.members], self.bundle.members)
+        self.bundle.resume(plain, places)
+        self._dropped = plain.dropped
+        self._up = any(one.up for one in self.bundle.members)
+        mine = [place for place, one in zip(places, plain.members, strict=True) if one.open]
+        for place, link in zip(mine, links, strict=True):
+            if place is not None:
+                sessions[place].adopt(link, now)
+                continue
+            link.send([lcp.packed(lcp.TERMINATE, 1)], urgent=True)
+            link.close()
 
     def end(self) -> None:
         """Let run() return."""
@@ -161,7 +198,7 @@ class BundleRunner:
         try:
             self._send()
             while self.bundle.hungry:
-                packets = self._slicer.read()
+                packets = self._packets.read()
                 if not packets:
                     break
                 self.bundle.offer(packets, now)
@@ -191,7 +228,7 @@ class BundleRunner:
         if not received.ready:
             return
         packets, received.ready = received.ready, []
-        self._slicer.write(packets)
+        self._packets.write(packets)
 
     def _widen(self, session: Session) -> None:
         """Let the kernel hold more of a link of datagrams."""
@@ -246,6 +283,14 @@ class BundleRunner:
             if session.state is not None:
                 session.state.sample()
         self._record()
+
+
+def _places(names: Iterable[str], members: Iterable[Member]) -> list[int | None]:
+    """The number that each of the *names* has among *members*; None for one that has none."""
+    free: dict[str, list[int]] = {}
+    for place, member in enumerate(members):
+        free.setdefault(member.name, []).append(place)
+    return [free[name].pop(0) if free.get(name) else None for name in names]
 
 
 class _Device:

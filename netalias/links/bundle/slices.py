@@ -1,8 +1,8 @@
-"""Superpackets of a network device as packets of a bundle, and back.
+"""What a network device gives and takes as packets of a bundle.
 
-They travel as the slices of tunnels.frames, each of which is a packet of the bundle: so no checksum
-is computed, and no packet is made that the kernel would join again. The device is read by the
-Outward of tunnels, whose carriage is a list here.
+Superpackets of a TUN travel as the slices of tunnels.frames, each of which is a packet of the
+bundle: so no checksum is computed, and no packet is made that the kernel would join again. The
+device is read by the Outward of tunnels, whose carriage is a list here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from netalias.tunnels.carriage import Carriage
 from netalias.tunnels.counters import NAMES
 from netalias.tunnels.joiner import Joiner
 from netalias.tunnels.outward import Outward
+from netalias.tunnels.tun import PLAIN, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,3 +74,24 @@ class Slicer:
             except OSError:  # malformed, or the device is down
                 self._dropped += 1
         self._joiner.messages.clear()
+
+
+class Framer:
+    """The same for a TAP: each packet of the bundle is a frame of Ethernet."""
+
+    def __init__(self, tun: Tun) -> None:
+        self._tun = tun
+        self.dropped = 0
+
+    def read(self) -> list[memoryview]:
+        """The next frame; none when there is none now. Raises StateError."""
+        found = self._tun.read()
+        return [memoryview(found)[VNET_HDR.size :]] if found else []
+
+    def write(self, packets: list[memoryview | bytes | bytearray]) -> None:
+        """Give the device frames that are in order."""
+        for packet in packets:
+            try:
+                writev(self._tun.fileno(), [PLAIN, packet])
+            except OSError:  # malformed, or the device is down
+                self.dropped += 1
