@@ -23,8 +23,9 @@ With --bundle it is a bundle, whose links go on under the same DEVICEs.
   fd:3                       a descriptor that the process was started with, of any of these kinds
 
 While the link is not open NAME has no carrier. What is lost is opened again, after 1 to 15 seconds.
-A peer of which nothing is heard for ten seconds is lost, too. Nothing is encrypted, and whoever can
-send to the port first is the peer.
+A peer of which nothing is heard for ten seconds is lost, too; over udp, one second after its host
+says that nobody listens any more. Nothing is encrypted, and whoever can send to the port first is
+the peer.
 
   --bundle       all DEVICEs at once, each joined with one of the other machine: a packet goes to
                  that on which it arrives first, by their measured rates, and all leave the other

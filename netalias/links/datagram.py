@@ -145,6 +145,7 @@ class DatagramLink(Link):
         return True
 
     def _refused(self, error: OSError) -> None:
+        self.refused = self.refused or error.errno == ECONNREFUSED
         if error.errno in GONE:
             self._end(f"{self.state.name}: {error.strerror}")
         elif error.errno not in FULL:

@@ -4,7 +4,9 @@ Each end asks once more every RETRY seconds, until the other has acknowledged, a
 the other asks. Of the options there are the longest packet that it takes (1), a random number (5),
 by which an end that hears itself notices it, and one of our own: what the packets are.
 
-Two ends that hear nothing of each other for ECHO seconds ask for a sign of life.
+Two ends that hear nothing of each other for ECHO seconds ask for a sign of life. So does one that
+is told that nobody listens at the other end any more. Somebody may have made that message up, so it
+ends nothing by itself; but a shorter silence is enough then.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ TRIES = 10
 ECHO = 3.0
 DEAD = 10.0
 """Seconds after which a peer that says nothing is given up."""
+DOUBT = 1.0
+"""The same after the message that nobody listens there."""
+DOUBTED = "nobody listens at the peer any more"
 
 
 def content(*, tap: bool, bundle: bool) -> int:
@@ -115,8 +120,8 @@ class Control:
     """
 
     __slots__ = (
-        "_content", "_identifier", "_mru", "_next", "_tries", "acknowledged", "failed", "heard",
-        "magic", "mru", "news", "peer",
+        "_content", "_doubted", "_identifier", "_mru", "_next", "_tries", "acknowledged", "failed",
+        "heard", "magic", "mru", "news", "peer",
     )  # fmt: skip
 
     def __init__(self, magic: int, content: int, mru: int, now: float) -> None:
@@ -134,6 +139,8 @@ class Control:
         self.heard = now
         """The time of the last packet of the peer."""
         self._next = now
+        self._doubted: float | None = None
+        """The time of a message that nobody listens there, until the peer is heard again."""
         self.news: list[str] = []
 
     @property
@@ -145,6 +152,11 @@ class Control:
         """Go on as one that is opened, with the number of the peer."""
         self.peer, self.mru, self.acknowledged = peer, mru, True
         self.heard, self._next = now, now + ECHO
+
+    def doubt(self, now: float) -> None:
+        """Ask for a sign of life, since the host of the peer says that nobody listens there."""
+        if self.opened and (self._doubted is None or self.heard > self._doubted):
+            self._doubted = self._next = now
 
     def due(self, now: float) -> float:
         """Seconds until tick()."""
@@ -172,10 +184,25 @@ class Control:
         if silent >= DEAD:
             self.failed = f"nothing was heard of the peer for {DEAD:.0f} s"
             return []
+        if self._doubted is not None and self.heard <= self._doubted:
+            return self._ask_again(now)
         if silent < ECHO:
             self._next = self.heard + ECHO
             return []
         self._next = now + RETRY
+        return self._sign()
+
+    def _ask_again(self, now: float) -> list[bytes]:
+        """Ask one of whom it is said that it does not listen, or give it up."""
+        assert self._doubted is not None
+        if now - self._doubted >= DOUBT:
+            self.failed = DOUBTED
+            return []
+        self._next = self._doubted + DOUBT
+        return self._sign()
+
+    def _sign(self) -> list[bytes]:
+        """The request for a sign of life."""
         self._identifier = self._identifier % 255 + 1
         return [packed(ECHO_REQUEST, self._identifier, self.magic.to_bytes(4, "big"))]
 

@@ -43,6 +43,8 @@ class Link:
     ) -> None:
         self.state = state
         self.ended = ""
+        self.refused = False
+        """Whether the host of the peer has said that nobody listens; who looks clears it."""
         self._carrier = carrier
         self._greets = greets
         self.trace: Callable[[str, Buffer], object] | None = None

@@ -359,6 +359,9 @@ class Session:
         """Tell of failures, and drop a link that has ended."""
         if self.link is None:
             return
+        if self.link.refused and self._control is not None:
+            self.link.refused = False
+            self._control.doubt(now)
         ended = self.link.ended
         for text in self.link.failures():
             if text != ended:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from select import POLLIN
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,6 +231,30 @@ def test_ends_that_do_not_match() -> None:
     both = ("Ethernet frames (--tap)", "IP packets")
     assert said.format(*both) in ours.lines
     assert said.format(*reversed(both)) in its.lines
+
+
+def test_a_peer_that_is_said_to_be_gone() -> None:
+    """Its host says that nobody listens: it is asked at once, and lost a second later if it says
+    nothing. One that lives answers, so a message that somebody made up ends nothing."""
+    ours, its, one, _ = opened_ends()
+    for now in (1.0, 1.5, 4.0):
+        one.refused = True
+        ours.session.ready(one.fileno(), POLLIN, now)
+        assert ours.session.due(now) == 0
+        ours.serve(now)
+        assert lcp.parse(one.wire.to[1][-1]).code == lcp.ECHO_REQUEST  # type: ignore[union-attr]
+        served((ours, its), now + 0.25)
+        assert ours.session.due(now + 0.75) != 0
+        served((ours, its), now + 1.5)
+    assert ours.session.open
+    one.refused = True
+    ours.session.ready(one.fileno(), POLLIN, 6.0)
+    ours.serve(6.0)
+    ours.serve(6.9)
+    assert ours.session.open
+    ours.serve(7.0)
+    assert not ours.session.open
+    assert f"warning: l0: {lcp.DOUBTED}" in ours.lines
 
 
 def test_another_process_goes_on_with_the_link() -> None:

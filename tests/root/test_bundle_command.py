@@ -257,13 +257,20 @@ def test_frames_of_ethernet(cli: Command, peer: Namespace, cables: ExitStack, su
     assert [one["deaths"] for one in bundle(cli)["links"]] == [0, 0]
 
 
-def test_an_end_that_is_killed(cli: Command, peer: Namespace, cables: ExitStack) -> None:
-    """kill -9 and a new start: both links come up again, with what still runs."""
-    ours, its = joined(cli, peer, cables, "tcp")
+@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+def test_an_end_that_is_killed(
+    cli: Command, peer: Namespace, cables: ExitStack, suffix: str
+) -> None:
+    """kill -9 and a new start: both links come up again, with what still runs. Over UDP the host
+    of the killed one has said that nobody listens: so nobody waits for ten seconds of silence."""
+    ours, its = joined(cli, peer, cables, suffix)
     ours.end(9)
-    again = run(cables, cli.namespace, "link0", *QUIETLY, "10.9.1.2:7001", "10.9.2.2:7002")
+    for number in (1, 2) if suffix == "udp" else ():
+        its.says(f"*:700{number}/udp: nobody listens at the peer any more")
+    again = run(cables, cli.namespace, "link0", *QUIETLY,
+                *(f"10.9.{number}.2:700{number}/{suffix}" for number in (1, 2)))  # fmt: skip
     for number in (1, 2):
-        again.says(f":700{number}: up")
+        again.says(f":700{number}/{suffix}: up")
     cli.namespace.ip(f"addr add {INNER[0]}/24 dev link0")
     assert transfer(cli.namespace, peer, INNER[1], DATA)
     assert transfer(peer, cli.namespace, INNER[0], DATA)
