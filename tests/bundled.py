@@ -11,8 +11,8 @@ from heapq import heappop, heappush
 from random import Random
 
 from netalias.links.bundle import Bundle
-from netalias.links.bundle.layout import BUNDLE
 from netalias.links.bundle.member import Member
+from netalias.links.spec import BUNDLE
 
 LIMIT = 1472
 """Octets of a datagram on every link."""

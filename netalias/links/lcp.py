@@ -50,7 +50,7 @@ DOUBTED = "nobody listens at the peer any more"
 
 
 def content(*, tap: bool, bundle: bool) -> int:
-    """What a link carries: the key of CONTENTS."""
+    """The key of CONTENTS for what a link carries."""
     return (TAP_BUNDLE if tap else BUNDLE) if bundle else TAP if tap else TUN
 
 

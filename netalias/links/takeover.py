@@ -141,7 +141,7 @@ class Giver:
 
 class Received:
     """A network device that has come: ``tun``, its ``mtu``, the ``links`` that are open, the
-    ``filters`` as links.spec.FILTERS has them, and the ``bundle`` as bundle.layout.BUNDLE has it,
+    ``filters`` as links.spec.FILTERS has them, and the ``bundle`` as links.spec.BUNDLE has it,
     None for a single link."""
 
     def __init__(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.links import spec
-from netalias.links.bundle.layout import BUNDLE
 from netalias.links.bundle.member import KEPT, Member
+from netalias.links.spec import BUNDLE
 
 FAST, SLOW = (2_000_000.0, 0.005, 100_000), (500_000.0, 0.02, 100_000)
 WINDOW = 30

@@ -5,7 +5,6 @@
     wire.py     the two datagrams: fragment and beat
     member.py   one link as its sender sees it: health, measured rate, window
     reorder.py  the receiving end: RFC 1990's rules for loss and order
-    layout.py   what another process needs to go on with it
     slices.py   superpackets of the network device as packets of the bundle, and back
     record.py   a bundle in the record of its process
     runner.py   the loop: a network device, and a session for each link
@@ -74,7 +73,7 @@ KEPT = (
     "instance", "peer", "version", "foreign", "looped", "_former", "_offset", "_sequence",
     "_last_data",
 )  # fmt: skip
-"""What another process goes on with as it is."""
+"""The slots with which another process goes on as they are."""
 FORMER = 16
 """Sessions of the other end that are remembered, so that a late beat does not bring one back."""
 
@@ -125,7 +124,7 @@ class Bundle:
     # Changing hands -----------------------------------------------------------------------------
 
     def plain(self) -> dict[str, Any]:
-        """The state as layout.BUNDLE has it, but for what the caller adds. ``frames`` and
+        """The state as links.spec.BUNDLE has it, but for what the caller adds. ``frames`` and
         ``packets`` are empty then."""
         kept = {slot.lstrip("_"): getattr(self, slot) for slot in KEPT}
         received, members = self.received.plain(), [one.plain() for one in self.members]

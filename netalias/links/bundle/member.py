@@ -68,7 +68,8 @@ KEPT = (
     "heard", "since", "beaten", "pending", "rate", "rtt", "rtt_min", "_starting", "_frames",
     "_lost_before", "_queue", "_probed", "_echo", "_received_before",
 )  # fmt: skip
-"""What another process goes on with as it is; a sample or a probe that is under way begins anew."""
+"""The slots with which another process goes on as they are; a sample or a probe that is under way
+begins anew."""
 
 
 class Member:
@@ -151,7 +152,7 @@ class Member:
     # Changing hands -------------------------------------------------------------------------
 
     def plain(self) -> dict[str, Any]:
-        """The state as layout.MEMBER has it."""
+        """The state as links.spec.MEMBER has it."""
         kept = {slot.lstrip("_"): getattr(self, slot) for slot in KEPT}
         return {**kept, "name": self.name, "rates": self._rates, "away": self._away}
 

@@ -82,8 +82,8 @@ class Reorder:
         self.passed.clear()
 
     def plain(self) -> dict[str, Any]:
-        """The state as layout.RECEIVED has it. Which numbers were given up is not part of it: what
-        comes late is then counted as a duplicate."""
+        """The state as links.spec.RECEIVED has it, without the numbers that were given up: one that
+        comes late is counted as a duplicate then."""
         return {
             **{name: getattr(self, name) for name in COUNTERS},
             "expected": self.expected,

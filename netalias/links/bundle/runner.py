@@ -93,7 +93,7 @@ class BundleRunner:
         self._version = 0
         self._flushing = False
         self._dropped = 0
-        """What ``dropped`` was when the bundle changed hands."""
+        """The value of ``dropped`` when the bundle changed hands."""
         for member in members:
             member.open = False
 
@@ -126,7 +126,7 @@ class BundleRunner:
         return self._dropped + self._packets.dropped
 
     def packed(self, now: float) -> dict[str, object]:
-        """The state for another process, as bundle.layout.BUNDLE has it; nothing waits to be handed
+        """The state for another process, as links.spec.BUNDLE has it; nothing waits to be handed
         to a link or to the network device then."""
         self.pump(now)
         while self.bundle.frames:  # a link was lost meanwhile

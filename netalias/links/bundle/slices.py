@@ -1,4 +1,4 @@
-"""What a network device gives and takes as packets of a bundle.
+"""Packets of a bundle, as a network device gives and takes them.
 
 Superpackets of a TUN travel as the slices of tunnels.frames, each of which is a packet of the
 bundle: so no checksum is computed, and no packet is made that the kernel would join again. The
