@@ -10,6 +10,9 @@ CHECKING asks the segment; CLEAR has been free there, FOREIGN has not; ASKED wai
 the store; HELD may stand in the kernel until the fence; LEAVING was ordered to go; LEFT has gone
 from the kernel and is to be freed in the store. An address that was LEFT is not held again before a
 new transaction has changed its key: the one that frees it may be on its way for long.
+
+Several transactions may be on their way, each with addresses of its own: none depends on what
+another one changes. What one has proved is held by its own answer, and by no other.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from netalias.cluster.store import MODIFIED, OPERATIONS, Change, Condition, Done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from netalias.cluster.membership import Membership, Settings
@@ -66,6 +69,8 @@ LATER = 2.0
 """Seconds before an address whose key was not as it was read is tried again."""
 MOST = OPERATIONS - 1
 """Addresses of one transaction: one condition is that of the proof."""
+FLIGHTS = 4
+"""Transactions on their way at a time."""
 
 
 class State:
@@ -114,9 +119,12 @@ class Holdings:
         self._unfit: dict[Key, float] = {}
         self._extended = 0.0
         self._taken_first = NEVER
-        self._busy = False
+        self._flying: set[Key] = set()
+        """Addresses of transactions that have no answer yet."""
+        self._flights = 0
         self._pause = 0.0
-        self._read: dict[Key, int] = {}
+        self._doubtful: dict[Key, int] = {}
+        """What the last transaction that was not done had read: revisions of keys."""
         self._most = MOST
         self._next = NEVER
 
@@ -159,15 +167,12 @@ class Holdings:
         if self._placeable():
             self._clear()
             self._give_up(now)
-        if self._busy:
-            return
         if now < self._pause and not self._explained():
             self._next = min(self._next, self._pause)
             return
-        left = self._freeable()
-        if left:
-            self._free(left, now)
-        elif self._membership.valid(now) and self._placeable() and not self.ending:
+        for keys in self._portions(self._freeable()):
+            self._free(keys, now)
+        if self._membership.valid(now) and self._placeable() and not self.ending:
             self._resume(now)
             self._take(now)
 
@@ -177,7 +182,7 @@ class Holdings:
 
     def idle(self) -> bool:
         """Whether nothing is held, nor on its way."""
-        return not self._busy and all(one.name in ASIDE for one in self.states.values())
+        return not self._flights and all(one.name in ASIDE for one in self.states.values())
 
     def count(self, name: str) -> int:
         """The number of addresses in a state."""
@@ -270,23 +275,31 @@ class Holdings:
 
     # Transactions.
 
+    def _portions(self, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+        """The keys of each transaction that may be sent now."""
+        for at in range(0, len(keys), self._most):
+            if self._flights >= FLIGHTS:
+                return
+            yield keys[at : at + self._most]
+
     def _freeable(self) -> list[Key]:
         """Addresses that have gone from the kernel, and whose keys still say that we hold them."""
         found = []
         for key in self._named(LEFT):
+            if key in self._flying:
+                continue
             if self._rights.ours(key):
                 found.append(key)
             else:
                 del self.states[key]
-        return found[: self._most]
+        return found
 
     def _free(self, keys: Sequence[Key], now: float) -> None:
         """Free addresses. It needs no proof: nobody but their holder changes their keys."""
         owners = {key: self._owned(key, held=False) for key in keys}
 
         def then(asked: Asked, result: Result, now: float) -> None:
-            if self._answered(result, now):
-                assert isinstance(result, Done)
+            if isinstance(result, Done) and result.done:
                 for key, owner in owners.items():
                     self._view.own(key, owner, result.revision)
                     self.states.pop(key, None)
@@ -314,8 +327,8 @@ class Holdings:
             else:
                 check.append(key)
         self._order(Check, check, CHECKING, now)
-        if ready:
-            self._claim(ready[: self._most], now)
+        for keys in self._portions(ready):
+            self._claim(keys, now)
 
     def _candidates(self, now: float) -> list[Key]:
         """The addresses that are placed here, not held, and free by what the store says."""
@@ -359,14 +372,14 @@ class Holdings:
             self.states[key] = State(ASKED, now)
 
         def then(asked: Asked, result: Result, now: float) -> None:
-            done = self._answered(result, now)
             for key in owners:
                 del self.states[key]
-            if not done:
-                if isinstance(result, Done) and len(owners) == 1 and not self._explained():
+            if not isinstance(result, Done):
+                return
+            if not result.done:
+                if len(owners) == 1 and not self._explained():
                     self._unfit[keys[0]] = now + LATER  # let others have their turn
                 return
-            assert isinstance(result, Done)
             for key, owner in owners.items():
                 self._view.own(key, owner, result.revision)
             if owner.registration == self._membership.created:
@@ -398,25 +411,33 @@ class Holdings:
         texts = {key: self._keys.owner(key) for key in owners}
         same = [Condition(texts[key], MODIFIED, self._view.modified(key)) for key in owners]
         puts = [Put(texts[key], owner.value()) for key, owner in owners.items()]
-        self._read = {key: self._view.modified(key) for key in owners}
-        self._busy = True
-        self._outbox.ask(Change([*conditions, *same], puts), now, self._timeout, then)
+        read = {key: self._view.modified(key) for key in owners}
+        self._flying |= owners.keys()
+        self._flights += 1
 
-    def _answered(self, result: Result, now: float) -> bool:
-        """Whether a transaction was done. Of several keys one may have changed: fewer are tried."""
-        self._busy = False
+        def answered(asked: Asked, result: Result, now: float) -> None:
+            self._flying -= owners.keys()
+            self._flights -= 1
+            self._answered(result, read, now)
+            then(asked, result, now)
+
+        self._outbox.ask(Change([*conditions, *same], puts), now, self._timeout, answered)
+
+    def _answered(self, result: Result, read: dict[Key, int], now: float) -> None:
+        """Take note of whether a transaction was done that had *read* these revisions. Of several
+        keys one may have changed: fewer are tried."""
         if isinstance(result, Done) and result.done:
             self._most = min(MOST, self._most * 2)
-            return True
+            return
         if isinstance(result, Done):
             self._most = max(1, self._most // 4)
             self._membership.prove()
-        self._pause = now + AGAIN
-        return False
+        self._doubtful, self._pause = read, now + AGAIN
 
     def _explained(self) -> bool:
-        """Whether it is known by now what has changed since the last transaction was made."""
-        return any(self._view.modified(key) != read for key, read in self._read.items())
+        """Whether it is known by now what has changed since the last transaction that was not done
+        was made."""
+        return any(self._view.modified(key) != read for key, read in self._doubtful.items())
 
     # Reports.
 

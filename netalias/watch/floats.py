@@ -86,7 +86,7 @@ class Floats:
         self.ours: dict[Key, float] = {}
         """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
         self._asking: list[Key] = []
-        self._prolonging = self._doubtful = False
+        self._doubtful = self._resting = False
         self._lost: set[Key] = set()
         """The addresses that the kernel removed before it had found them to be unique."""
         self._count = 0
@@ -129,8 +129,8 @@ class Floats:
 
     def forget(self, order: Forget | None = None) -> None:
         """Nothing is ours any more. What stands runs out, unless that may be too late."""
-        if self._lifetimes.unsure:
-            self._drop_all(self.ours)
+        self._drop_all(self._lifetimes.unsure)
+        self._lifetimes.want(())
         self.ours = {}
         self._making.coming = {}
         self._making.known.clear()
@@ -179,7 +179,8 @@ class Floats:
     def extend(self, order: Extend) -> None:
         """All that are ours stand until a time."""
         self.ours = dict.fromkeys(self.ours, order.until)
-        self._prolonging = bool(self.ours)
+        self._lifetimes.want(self.ours)
+        self._resting = False
 
     def release(self, order: Release) -> None:
         """Addresses are to go."""
@@ -210,6 +211,7 @@ class Floats:
         self.ours.pop(key, None)
         self._making.coming.pop(key, None)
         self._making.known.discard(key)
+        self._lifetimes.drop(key)
         self._places.leaving[key] = self._places.held.pop(key)[1]
 
     def _drop_all(self, keys: Iterable[Key]) -> None:
@@ -277,7 +279,7 @@ class Floats:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
-        if self._prolonging or self._asking or self._doubtful:
+        if self._asking or self._doubtful or self._prolongs():
             return 0.0
         times = self._making.due()
         if self._places.pools:  # what is not ours any more may stand, and a suspension prolong it
@@ -286,8 +288,8 @@ class Floats:
 
     def tick(self, now: float) -> None:
         """Do what is due: first what must not stand any more, then what waits for an answer."""
+        self._resting &= now < self._looked + LOOK
         self._looked = now
-        self._prolonging |= self._lifetimes.unsure
         if self._suspension.passed(self._boottime(), self._clock()) and self._places.pools:
             self._give_up()
         if self._doubtful:
@@ -299,9 +301,10 @@ class Floats:
         try:
             self._making.work(now, self.ours)
         finally:
-            # What moves has no answer meanwhile; what is prolonged has, and has seconds left.
-            if self._prolonging:
-                self._prolonging = False
+            # What moves has no answer meanwhile; what is prolonged has, and has seconds left. So
+            # each tick prolongs one batch, and orders that have come since are carried out before
+            # the next one.
+            if self._prolongs():
                 self._prolong()
 
     def _give_up(self) -> None:
@@ -313,21 +316,26 @@ class Floats:
         self._drop_all(self.ours)
         self._lifetimes.end([one for one in present if one.lease], observed)
 
+    def _prolongs(self) -> bool:
+        """Whether lifetimes are to be set now: after a failure there is a rest."""
+        return bool(self._lifetimes.waiting) and not self._resting
+
     def _prolong(self) -> None:
-        """Set the lifetimes of all that is ours; what is not there is made again. What may have
-        been set too late is set once more."""
+        """Set the lifetimes of a batch; what is not there is made again. What may have been set too
+        late is set once more."""
         self._controller.read_events(TURN)
         observed = self._controller.observe()
         there = self._places.standing(observed)
-        if self._lifetimes.unsure:
-            boottime = self._boottime()
-            late = [key for key, one in self.ours.items() if not fence.seconds(one, boottime)]
-            self._drop_all(late)  # too late to set them right
-        standing = [(there[key], until) for key, until in self.ours.items() if key in there]
-        problems = self._lifetimes.prolong(standing, observed)
-        for text in problems:
-            self._complain(text)
-        self._doubtful |= bool(problems) or len(standing) < len(self.ours)
+        boottime = self._boottime()
+        late = [key for key in self._lifetimes.unsure if not fence.seconds(self.ours[key], boottime)]
+        self._drop_all(late)  # too late to set them right
+        keys = self._lifetimes.batch()
+        standing = [(there[key], self.ours[key]) for key in keys if key in there]
+        problem = self._lifetimes.prolong(keys, standing, observed)
+        self._resting = bool(problem)
+        if problem:
+            self._complain(problem)
+        self._doubtful |= bool(problem) or len(standing) < len(keys)
 
     def _complain(self, line: str) -> None:
         """Log the line of an error, unless it was the last one."""

@@ -1,7 +1,9 @@
 """The lifetimes of addresses that float, set anew after each proof.
 
 They are set without the lock of the namespace, since nothing may delay them, and by a process aside
-that a deadline ends: no lifetime is sent that was worked out before a stop.
+that a deadline ends: no lifetime is sent that was worked out before a stop. One process, one reading
+of the clock and one of the kernel serve many addresses, for a reading costs as much as the
+lifetimes of all. What moves waits for one of these batches at most, not for all (watch/floats.py).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from netalias.cluster.orders import Key
     from netalias.engine import Engine
     from netalias.model import Alias
     from netalias.observed import Observed
@@ -22,12 +25,19 @@ if TYPE_CHECKING:
     Standing = tuple[Alias, float]
     """An alias, and the time at which its address has to be gone (CLOCK_BOOTTIME)."""
 
-BATCH = 128
-"""Lifetimes that are set by one reading of the clock."""
+MOST = 512
+"""Lifetimes that are set by one reading of the clock, at most: a tenth of a second."""
+LESS = 4
+"""The part of a batch that could not be set in time is tried next, and more once that was."""
 
 
 class Lifetimes:
-    """*apart* does the work as system.deadline.aside() does; *boottime* is CLOCK_BOOTTIME."""
+    """*apart* does the work as system.deadline.aside() does; *boottime* is CLOCK_BOOTTIME.
+
+    ``waiting`` has the addresses whose lifetimes are to be set, in their order. ``unsure`` are those
+    of them that the kernel may have got too late: a process that waits in the kernel, as for the
+    lock of rtnetlink, is ended only after what it waits for is done.
+    """
 
     def __init__(
         self,
@@ -38,24 +48,40 @@ class Lifetimes:
         self._engine = engine
         self._boottime = boottime
         self._apart = apart
-        self.unsure = False
-        """Whether the kernel may have got some of the last ones too late. A process that waits in
-        the kernel, as for the lock of rtnetlink, is ended only after what it waits for is done."""
+        self._most = MOST
+        self.waiting: dict[Key, None] = {}
+        self.unsure: set[Key] = set()
 
-    def prolong(self, standing: Sequence[Standing], observed: Observed) -> list[str]:
-        """Set the lifetimes of addresses that stand; the first error of each batch."""
-        found = []
-        self.unsure = False
-        for at in range(0, len(standing), BATCH):
-            batch = standing[at : at + BATCH]
-            try:
-                text = self._apart(fence.SETTING, self._setting(batch, observed))
-            except errors.StateError as error:
-                self.unsure = True
-                text = error.line()
-            if text:
-                found.append(text)
-        return found
+    def want(self, keys: Iterable[Key]) -> None:
+        """Have the lifetimes of these set, and of no others."""
+        self.waiting = dict.fromkeys(keys)
+        self.unsure &= self.waiting.keys()
+
+    def drop(self, key: Key) -> None:
+        """Have the lifetime of an address set no more."""
+        self.waiting.pop(key, None)
+        self.unsure.discard(key)
+
+    def batch(self) -> list[Key]:
+        """The addresses for the next prolong(): what is unsure comes first."""
+        keys = [*self.unsure, *(key for key in self.waiting if key not in self.unsure)]
+        return keys[: self._most]
+
+    def prolong(
+        self, keys: Iterable[Key], standing: Sequence[Standing], observed: Observed
+    ) -> str:
+        """Set the lifetimes of those of *keys*, a batch(), that stand; the first error, or empty.
+        Those that were not set in time go on waiting."""
+        try:
+            text = self._apart(fence.SETTING, self._setting(standing, observed)) if standing else ""
+        except errors.StateError as error:
+            self._most = max(1, self._most // LESS)
+            self.unsure.update(keys)
+            return error.line()
+        self._most = min(MOST, self._most * 2)
+        for key in keys:
+            self.drop(key)
+        return text
 
     def end(self, aliases: Iterable[Alias], observed: Observed) -> None:
         """Delete the addresses of these aliases in one batch. Raises KernelError."""

@@ -10,7 +10,7 @@ from clustered import Cluster, Host, spread
 
 from netalias.cluster import declared as declared_pools
 from netalias.cluster import fence, orders, records
-from netalias.cluster.holdings import CHECKING, FOREIGN, State
+from netalias.cluster.holdings import CHECKING, FLIGHTS, FOREIGN, State
 from netalias.cluster.orders import Check, Extend, Gone, Receive, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
 from netalias.cluster.store import Change, Delete, Put
@@ -435,13 +435,77 @@ def test_a_transaction_that_somebody_was_faster_than_delays_nothing_else() -> No
     host, (mine, *_) = found.hosts["b"], sorted(found.hosts["b"].agent.holdings.wanted)
     holdings = host.agent.holdings
     put(found, Put(KEYS.owner(mine), Owner("b", 1, ttl=5, held=False).value()))
-    holdings._read, holdings._pause = {mine: 1}, host.clock() + 60.0
+    holdings._doubtful, holdings._pause = {mine: 1}, host.clock() + 60.0
     assert found.run(5.0, lambda: found.owners(mine) == ["b"]) < 0.5
-    holdings._read, holdings._pause = {}, host.clock() + 2.0
+    holdings._doubtful, holdings._pause = {}, host.clock() + 2.0
     put(found, Put(KEYS.owner(mine), Owner("b", 1, ttl=5, held=False).value()))
     found.run(1.0)
     assert found.owners(mine) == []
     assert found.run(5.0, found.whole) > 0.5
+
+
+def wide(pools: int) -> dict[str, Spread]:
+    """Pools of 200 addresses each."""
+    return {f"p{one}": Spread(((f"10.0.{one}.1", f"10.0.{one}.200"),)) for one in range(pools)}
+
+
+def transactions(host: Host) -> list[set[str]]:
+    """The keys of owners that each transaction of a host changes that has no answer yet."""
+    changes = [one.request for one in host.numbers.values() if isinstance(one.request, Change)]
+    found = [{put.key for put in one.operations if "/owners/" in put.key} for one in changes]
+    return [keys for keys in found if keys]
+
+
+def test_several_transactions_are_on_their_way_each_with_addresses_of_its_own() -> None:
+    """A first share of hundreds costs one way to the store and back; nothing is held before the
+    answer to its own transaction, and no address is asked for twice."""
+    found = Cluster("a", wide(2))
+    host = found.hosts["a"]
+    host.start()
+    assert host.engine is not None
+    host.engine.there = host.engine.back = 0.2
+    found.run(10.0, lambda: bool(transactions(host)))
+    asked = transactions(host)
+    assert len(asked) == FLIGHTS
+    assert sum(map(len, asked)) == len(set().union(*asked)) == len(found.addresses)
+    assert not [one for one in host.ordered if isinstance(one, Take)]
+    found.run(0.5)
+    found.run(10.0, found.whole)
+    assert found.whole()
+
+
+def test_no_more_than_some_transactions_are_on_their_way() -> None:
+    """An engine has so many connections, and a member its other hosts. What is lost of them is
+    tried again once it is known what has become of it."""
+    found = Cluster("a", wide(4))
+    host = found.hosts["a"]
+    host.start()
+    assert host.engine is not None
+    host.engine.there = 0.2
+    most = 0
+    for _ in range(100):
+        found.run(0.05)
+        most = max(most, len(transactions(host)))
+    assert most == FLIGHTS
+    assert found.whole()
+
+
+def test_what_is_freed_and_what_is_taken_wait_for_no_other() -> None:
+    """An address that comes has no answer meanwhile, nor has one that goes."""
+    found = cluster("abc", 12)
+    host = found.hosts["a"]
+    mine = next(key for key in sorted(found.addresses) if found.owners(key) == ["a"])
+    other = next(key for key in sorted(found.addresses) if found.owners(key) == ["b"])
+    assert host.engine is not None
+    host.engine.back = 0.4
+    both = {KEYS.owner(mine), KEYS.owner(other)}
+    put(found, Put(KEYS.pin(mine), node_value("b")), Put(KEYS.pin(other), node_value("a")))
+    found.run(0.4, lambda: both <= set().union(*transactions(host)))
+    freeing, taking = [next(one for one in transactions(host) if key in one) for key in both]
+    assert freeing.isdisjoint(taking)
+    found.run(5.0)
+    assert found.owners(mine) == ["b"]
+    assert found.owners(other) == ["a"]
 
 
 def test_those_that_stand_are_prolonged_after_others_have_come() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from test_desired_declarations import parse
@@ -22,12 +22,14 @@ from netalias.cluster.orders import (
 )
 from netalias.cluster.orders import parse as message
 from netalias.errors import PacketError, StateError
+from netalias.model import Alias
 from netalias.model.leases import RenewAddress
 from netalias.system.deadline import Deadline
 from netalias.system.journal import Journal
 from netalias.views import metrics
 from netalias.watch import making
 from netalias.watch.floats import LOOK, Floats
+from netalias.watch.lifetimes import LESS, MOST
 from netalias.watch.making import CHUNK, LEAVING
 
 LINE = "float web eth0:100-104 10.0.0.100-104/24 kind label"
@@ -147,6 +149,96 @@ def test_a_machine_that_is_too_busy_prolongs_later() -> None:
     host.busy = False
     host.order(Extend(host.boottime + 13.5))
     assert host.there() == {"eth0:100": 12}
+
+
+MANY = 300
+WIDE = f"float web eth0:0-{MANY - 1} 10.0.0.1-10.0.{MANY // 256}.{MANY % 256}/16 kind label"
+
+
+def many() -> list[str]:
+    """The addresses of WIDE."""
+    return [f"10.0.{number // 256}.{number % 256}" for number in range(1, MANY + 1)]
+
+
+def counted(host: Host) -> list[int]:
+    """A list that gets the number of lifetimes of each process that sets some."""
+    counts: list[int] = []
+    lifetimes = host.floats._lifetimes
+    steps, do = lifetimes._steps, lifetimes._apart
+
+    def noted(standing: Sequence[tuple[Alias, float]]) -> list[RenewAddress]:
+        counts.append(len(standing))
+        return steps(standing)
+
+    def asked(seconds: float, work: Callable[[], str]) -> str:
+        if host.busy:
+            counts.append(0)
+        return do(seconds, work)
+
+    lifetimes._steps = noted  # type: ignore[method-assign]
+    lifetimes._apart = asked
+    return counts
+
+
+def test_one_process_sets_the_lifetimes_of_hundreds() -> None:
+    """A process and a reading of the kernel for each of them would cost more than all of it."""
+    host = Host(WIDE)
+    host.take(*many(), left=20)
+    counts = counted(host)
+    host.order(Extend(host.boottime + 30))
+    assert counts == [MANY]
+    assert {*host.there().values()} == {29}
+
+
+def test_what_could_not_be_set_in_time_is_tried_in_smaller_parts() -> None:
+    """A machine that is too busy for hundreds has time for some; nothing is tried in a circle."""
+    host = Host(WIDE)
+    host.take(*many(), left=20)
+    counts = counted(host)
+    host.busy = True
+    host.order(Extend(host.boottime + 30.9))
+    assert counts == [0]
+    host.busy = False
+    host.pass_time(LOOK)
+    assert counts == [0, MOST // LESS, MANY - MOST // LESS]
+    assert {*host.there().values()} == {29}
+
+
+def test_what_moves_waits_for_one_batch_of_lifetimes() -> None:
+    """It has no answer meanwhile; those that wait for the next batch have time."""
+    host = Host(WIDE)
+    *first, last = many()
+    host.take(*first, left=20)
+    counts = counted(host)
+    host.floats._lifetimes._most = 50
+    host.floats.order(Extend(host.boottime + 30.9))
+    host.floats.tick(host.watched.now)
+    assert counts == [50]
+    host.floats.order(Take(host.boottime + 30, [("web", last)]))
+    host.floats.tick(host.watched.now)
+    assert f"eth0:{MANY - 1}" in host.there()
+    assert host.act() == []
+    assert sum(counts) == MANY - 1
+    assert sorted(host.there().values())[1:] == [29] * (MANY - 1)
+
+
+def test_what_goes_meanwhile_is_prolonged_by_nobody() -> None:
+    """What is released while others are prolonged is no matter of the next batch, nor what is
+    forgotten; and what was set too late goes with its order."""
+    host = Host(WIDE)
+    host.take(*many(), left=20)
+    counts = counted(host)
+    host.floats._lifetimes._most = 50
+    host.floats.order(Extend(host.boottime + 30))
+    host.floats.tick(host.watched.now)
+    host.order(Release([("web", one) for one in many()[50:]]))
+    assert counts == [50]
+    assert len(host.there()) == 50
+    host.floats.order(Extend(host.boottime + 40))
+    host.floats.order(Forget())
+    assert host.act() == []
+    assert counts == [50]
+    assert {*host.there().values()} == {29}
 
 
 def test_lifetimes_that_the_kernel_got_too_late_are_set_right() -> None:
