@@ -327,7 +327,9 @@ class Floats:
         observed = self._controller.observe()
         there = self._places.standing(observed)
         boottime = self._boottime()
-        late = [key for key in self._lifetimes.unsure if not fence.seconds(self.ours[key], boottime)]
+        late = [
+            key for key in self._lifetimes.unsure if not fence.seconds(self.ours[key], boottime)
+        ]
         self._drop_all(late)  # too late to set them right
         keys = self._lifetimes.batch()
         standing = [(there[key], self.ours[key]) for key in keys if key in there]

@@ -1,9 +1,9 @@
 """The lifetimes of addresses that float, set anew after each proof.
 
 They are set without the lock of the namespace, since nothing may delay them, and by a process aside
-that a deadline ends: no lifetime is sent that was worked out before a stop. One process, one reading
-of the clock and one of the kernel serve many addresses, for a reading costs as much as the
-lifetimes of all. What moves waits for one of these batches at most, not for all (watch/floats.py).
+that a deadline ends: no lifetime is sent that was worked out before a stop. One process, one
+reading of the clock and one of the kernel serve many addresses, for such a reading costs as much as
+the lifetimes of all. What moves waits for one of these batches at most (watch/floats.py).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ LESS = 4
 class Lifetimes:
     """*apart* does the work as system.deadline.aside() does; *boottime* is CLOCK_BOOTTIME.
 
-    ``waiting`` has the addresses whose lifetimes are to be set, in their order. ``unsure`` are those
-    of them that the kernel may have got too late: a process that waits in the kernel, as for the
-    lock of rtnetlink, is ended only after what it waits for is done.
+    ``waiting`` has the addresses whose lifetimes are to be set, in their order. ``unsure`` are
+    those of them that the kernel may have got too late: a process that waits in the kernel, as for
+    the lock of rtnetlink, is ended only after what it waits for is done.
     """
 
     def __init__(
@@ -67,9 +67,7 @@ class Lifetimes:
         keys = [*self.unsure, *(key for key in self.waiting if key not in self.unsure)]
         return keys[: self._most]
 
-    def prolong(
-        self, keys: Iterable[Key], standing: Sequence[Standing], observed: Observed
-    ) -> str:
+    def prolong(self, keys: Iterable[Key], standing: Sequence[Standing], observed: Observed) -> str:
         """Set the lifetimes of those of *keys*, a batch(), that stand; the first error, or empty.
         Those that were not set in time go on waiting."""
         try:
