@@ -1,6 +1,8 @@
 """A TCP connection, with TLS or without, that waits for nothing.
 
 A peer that is gone without a word is found by the kernel within IDLE + PROBES * INTERVAL seconds.
+One that has ended the connection, and never said anything, may expect TLS, or none: etcd answers
+neither a request where it expects TLS nor a handshake where it does not.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class Connection:
         self._socket = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         self._waiting = bytearray()
         self._outgoing = bytearray()
-        self._connected = False
+        self._connected = self._heard = False
         self._tls: _Tls | None = None
         self.open = False
         try:
@@ -130,11 +132,19 @@ class Connection:
             data = self._socket.recv(PIECE)
         except BlockingIOError:
             return None
+        except ConnectionResetError as error:
+            raise Lost(self._unheard() or strerror(error.errno)) from None
         except OSError as error:
             raise Lost(str(error.strerror or error)) from None
         if not data:
-            raise Lost("")
+            raise Lost(self._unheard())
+        self._heard = True
         return self._tls.received(data) if self._tls is not None else data
+
+    def _unheard(self) -> str:
+        """The words for an end of a peer that has never said anything; empty for another one."""
+        before = "an answer" if self._tls is None else "TLS began"
+        return "" if self._heard else explained(f"the connection ended before {before}")
 
     def _push(self) -> None:
         """Send what is waiting, as far as the kernel takes it. Raises Lost."""
