@@ -28,7 +28,7 @@ from netalias import errors
 from netalias.cluster import fence
 from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
-from netalias.cluster.orders import parse
+from netalias.cluster.orders import Stands, parse
 from netalias.cluster.records import Spread
 from netalias.cluster.store import Change, Follow, Revoke, StoreError
 from netalias.cluster.suspend import Suspension
@@ -105,7 +105,7 @@ class Carrier:
         self._retry: float | None = None
         self._complaint = ""
         self._tell = tell
-        self._told = ""
+        self._told: tuple[float, str] | None = None
         self._until = 0.0
         self._asked: dict[int, Asked] = {}
         self._numbers: dict[Asked, int] = {}
@@ -204,8 +204,11 @@ class Carrier:
             self._declare(lines)
         elif line.partition(" ")[0] in KEYWORDS:
             self._lines.append(line)
-        elif self._agent is not None and line != ALIVE:
-            self._agent.hear(parse(line), self._boottime())
+        elif self._agent is not None and self._line is not None and line != ALIVE:
+            report, now = parse(line), self._boottime()
+            if isinstance(report, Stands):
+                self._until = fence.end(now, self._line.ttl)  # at most, by a proof of before
+            self._agent.hear(report, now)
 
     def _declare(self, lines: Iterable[str]) -> None:
         self._tasks = [_task(line) for line in lines]
@@ -270,15 +273,20 @@ class Carrier:
                 self._end()
 
     def _note_trouble(self) -> None:
-        """Tell what has changed of the reason why nothing is decided here."""
-        reason = self._complaint
+        """Tell what has changed of the reason why nothing is decided here. Who leaves is silent:
+        the next agent may tell by then."""
+        if not self._linked or (self._agent is not None and self._agent.ended):
+            return
+        reason = self._complaint or condition.UNKNOWN
         if self._agent is not None and self._line is not None:
             one = self._agent.membership
-            reason = one.trouble
+            known = condition.OUTSIDE if self._agent.view.revision else condition.UNKNOWN
+            reason = one.trouble or (known if not one.created else "")
             self._until = max(self._until, fence.end(one.proof, self._line.ttl))
-        if reason != self._told:
-            self._told = reason
-            self._tell(self._until, reason)
+        told = (self._until if reason else 0.0, reason)
+        if told != self._told:
+            self._told = told
+            self._tell(*told)
 
     def _begin_anew(self) -> None:
         """End for another agent, which knows nothing of before: what was held has run out, and the
@@ -395,7 +403,6 @@ def main(arguments: Sequence[str]) -> int:
     journal = Journal()
     tell = noting(folder, journal)
     try:
-        tell(0.0, "")
         tokens = Tokens(folder)
         carrier = Carrier(
             inherited(int(fileno)),

@@ -15,6 +15,7 @@ from select import POLLOUT, poll
 from netalias import errors
 from netalias.cluster.orders import Stands, parse, parts
 from netalias.desired.cluster import cluster
+from netalias.runtime import condition
 from netalias.runtime import tasks as carried
 from netalias.runtime.loans import now as boottime
 from netalias.system import interpreter
@@ -93,6 +94,8 @@ class Agent:
         self.floats.load(mine)
         if lines == self._lines:
             return
+        if self._link is None:
+            self._note(store)
         carried.write(self._folder, lines, carried.FLOATS)
         self._lines, self._tasks = lines, mine
         if self._link is not None and store is not None and store.text != self._store:
@@ -102,6 +105,15 @@ class Agent:
             self._declare()  # without any, the process ends when nothing is held any more
         else:
             self._due = 0.0 if lines else None
+
+    def _note(self, store: Cluster | None) -> None:
+        """Note that nothing is known of a store yet, until its agent does; nothing without one."""
+        until = boottime() + store.ttl if store is not None and self.floats.standing() else 0.0
+        found = condition.Condition(until, condition.UNKNOWN) if store is not None else None
+        try:
+            condition.note(self._folder, found)
+        except OSError as error:
+            self._journal.warning(f"{self._folder}{condition.FILE}: {error.strerror}")
 
     def release(self) -> None:
         """Give up all, and wait until the store knows; not for long, if it does not answer."""

@@ -21,6 +21,7 @@ from netalias.cluster.store import Change, Delete, Put
 from netalias.cluster.tokens import FILE, KEPT, Tokens
 from netalias.desired import floats
 from netalias.desired.cluster import Cluster
+from netalias.runtime import condition
 from netalias.system.journal import Journal
 from netalias.system.lines import Link, pair
 from netalias.watch.agent import spawn
@@ -40,6 +41,8 @@ class Stage:
         self.store = MemoryStore(lambda: self.now)
         self.engines: list[MemoryEngine] = []
         self.fault = ""
+        self.there = 0.0
+        """Seconds of a request on its way to the store."""
         self.ordered = 0
         self.ended = False
         self.said = io.StringIO()
@@ -57,6 +60,7 @@ class Stage:
         if self.fault:
             raise errors.StateError(self.fault)
         self.engines.append(self.store.session())
+        self.engines[-1].there = self.there
         return self.engines[-1]
 
     def end(self) -> None:
@@ -248,10 +252,34 @@ def test_another_store_than_before(stage: Stage) -> None:
     assert "begins anew" in stage.said.getvalue()
 
 
+def test_nothing_is_known_before_the_store_has_answered(stage: Stage) -> None:
+    """Neither that all is well; then the host is not in the cluster yet, and then all is."""
+    stage.there = 1.0
+    stage.write(CLUSTER, FLOAT, "", Stands(sorted(KEYS)).line())
+    stage.orders(0.5)
+    assert stage.told[-1] == (stage.told[-1][0], condition.UNKNOWN)
+    assert 0 < stage.told[-1][0] - 1000.0 <= 5.0
+    stage.orders(10)
+    reasons = [reason for _, reason in stage.told]
+    assert [*dict.fromkeys(reasons)] == [condition.UNKNOWN, condition.OUTSIDE, ""]
+    assert stage.told[-1] == (0.0, "")
+
+
+def test_who_leaves_tells_nothing_any_more(stage: Stage) -> None:
+    """The agent of the next line tells of another store by then."""
+    held(stage)
+    stage.told.clear()
+    stage.write("")
+    stage.orders(5)
+    assert stage.ended
+    assert stage.told == []
+
+
 def test_a_store_that_refuses_and_goes_on(stage: Stage) -> None:
     """What is wrong is told once, with the time at which the addresses have gone; then its end."""
     held(stage)
-    assert stage.told == []
+    assert stage.told[-1] == (0.0, "")
+    stage.told.clear()
     stage.engines[-1].refused = "permission denied"
     stage.orders(5)
     proof = stage.carrier._agent.membership.proof  # type: ignore[union-attr]
@@ -259,7 +287,8 @@ def test_a_store_that_refuses_and_goes_on(stage: Stage) -> None:
     assert 1000.0 < proof < stage.now
     stage.engines[-1].refused = ""
     stage.orders(5)
-    assert [reason for _, reason in stage.told] == ["permission denied", ""]
+    reasons = [reason for _, reason in stage.told]
+    assert reasons == ["permission denied", condition.OUTSIDE, ""]
 
 
 def test_a_name_that_another_host_has(stage: Stage) -> None:

@@ -12,7 +12,7 @@ import pytest
 from test_desired_declarations import parse
 from watched import Watched
 
-from netalias.runtime import tasks
+from netalias.runtime import condition, tasks
 from netalias.system import lines
 from netalias.system.journal import Journal
 from netalias.system.lines import LINE_MAX
@@ -102,6 +102,52 @@ def scripted(tmp_path: Path) -> object:
     made = Scripted(str(tmp_path))
     yield made
     made.end()
+
+
+def test_nothing_is_known_of_a_store_that_nobody_has_asked_yet(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even all is well: that stands there before the lines are told to be carried out. Without
+    them a note counts no more, and goes."""
+    monkeypatch.setattr(condition, "running", lambda folder: object())
+    assert condition.found(scripted.folder) is None
+    scripted.declare(STORE, WEB)
+    found = condition.found(scripted.folder)
+    assert found is not None
+    assert found.reason == condition.UNKNOWN
+    assert "nothing is held, and nothing is taken" in found.sentence()
+    scripted.turn()
+    scripted.declare()
+    assert condition.found(scripted.folder) is None
+    scripted.turn()
+    scripted.die()
+    scripted.turn()
+    condition.note(scripted.folder, condition.Condition(0.0, "no answer"))
+    scripted.declare(WEB)
+    assert condition.found(scripted.folder) is None
+    scripted.declare(STORE, WEB)
+    found = condition.found(scripted.folder)
+    assert found is not None
+    assert found.reason == condition.UNKNOWN
+
+
+def test_a_note_that_an_earlier_watcher_has_left_goes(scripted: Scripted) -> None:
+    """One without floating addresses writes none."""
+    condition.note(scripted.folder, condition.Condition(0.0, "no answer"))
+    scripted.declare()
+    assert not Path(scripted.folder + condition.FILE).exists()
+
+
+def test_what_stands_may_do_so_for_a_lifetime(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A former watcher may have proved it a moment ago."""
+    monkeypatch.setattr(condition, "running", lambda folder: object())
+    monkeypatch.setattr(scripted.agent.floats, "standing", lambda: [("web", "10.0.0.100")])
+    scripted.declare(STORE, WEB)
+    found = condition.found(scripted.folder)
+    assert found is not None
+    assert "what is held stands for 10 s at most" in found.sentence()
 
 
 def test_an_agent_is_told_the_lines_and_what_stands(scripted: Scripted) -> None:
