@@ -46,7 +46,8 @@ def batch(options: Options, words: list[str]) -> int:
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         refuse(first, parsed)
-        mark(options, first, parsed)
+        if not options.force:
+            mark(options, first, parsed)
         with first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:
@@ -223,8 +224,8 @@ def _runner(
     """A function that executes the words of one line.
 
     *directory* is the runtime directory, whose lock is held; empty for a rehearsal, which writes no
-    file. *batch* are the options of the batch itself; --verbose and --dry-run apply to each line.
-    *lender* gives the loans of pools.
+    file. *batch* are the options of the batch itself, of which --force, --verbose and --dry-run
+    apply to each line. *lender* gives the loans of pools.
     """
     from netalias import cli
     from netalias.runtime.private import PrivateDirectory
@@ -257,6 +258,7 @@ def _runner(
         if rehearsal and verb == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)
+        options.force = batch.force
         options.verbose = batch.dry_run or batch.verbose
         options.lender = lender
         if batch.changes is None:

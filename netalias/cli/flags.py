@@ -155,7 +155,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--filter": ("link",),
     "--follow": ("record",),
     "--for": ("pool",),
-    "--force": (*_DECLARED, "move", "iface", "pool"),
+    "--force": (*_DECLARED, "move", "iface", "pool", "publish"),
     "--from": ("batch", "cluster", "import", "pool"),
     "--hands-off": (*_DECLARED, "move", "pool", "watch"),
     "--if-up": ("monitor", *_RESIDENT),

@@ -119,7 +119,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --hands-off                      leave the sysctls of main devices alone
   --force                          go on when the main device is down, and change the address of
                                    this SSH session; let a prefix cut off other hosts; take an
-                                   address that floats; batch: go on after errors too
+                                   address that floats; batch: each line so, and go on after errors
   --absent-ok                      NAME-: an alias that is not there is no error; pool release:
                                    neither is an address that is not taken
   --save                           NAME, adopt, batch: write the change into the files as well
@@ -282,8 +282,9 @@ netalias [OPTION]... batch FILE | -
 Execute the lines of a file as commands, in one process and under one lock. A line is the words
 after netalias; # begins a comment. Commands whose order does not matter go to the kernel together.
 The first error ends the run and names its line. With --force the run goes on, and names the first
-hundred errors. All lines are read before the lock is taken. Refused are batch, and monitor, watch,
-top, rollback and - for standard input: they would wait while all other runs wait for the lock.
+hundred errors; each line is executed as if it said --force itself. All lines are read before the
+lock is taken. Refused are batch, and monitor, watch, top, rollback and - for standard input: they
+would wait while all other runs wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
   --save            write what the lines do into the files as well; those before the first error

@@ -15,7 +15,11 @@ through another device. An address of this host needs no entry, and gets none.
 The kernel drops the entry when the device goes down, and an IPv4 one with the last IPv4 address of
 the device; watch publishes it again. Files declare aliases only: after a boot, publish it again.
 
-Options: -j -p -v -q --dry-run --wait SECONDS -n NAME
+An address that floats (netalias help cluster) is refused: its host and this one would both answer.
+
+  --force  publish an address that floats all the same
+
+Options: those above, -j -p -v -q --dry-run --wait SECONDS -n NAME
 """
 
 UNPUBLISH = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.cli import may_float
 from netalias.cli.output import complain, tell
 from netalias.engine.proxies import carry_out, difference, planned, withdrawn
 from netalias.plan import proxies as conditions
@@ -40,6 +41,10 @@ def _verb(
                 f"{verb} needs an address" + " and a device" * needs_device,
                 f"netalias {verb} 10.0.0.5 dev eth0",
             )
+        if needs_device and not options.force and may_float(options):
+            from netalias.cli.floating import refuse
+
+            refuse(options, engine, [(f"publish on {name}", packed) for _, packed in wanted])
         if options.dry_run:
             done = plan(engine, wanted, name)
             record(engine.setup, map(difference, done.steps), engine.registry)

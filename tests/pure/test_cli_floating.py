@@ -172,15 +172,17 @@ def test_nobody_else_sets_its_lifetime(
 
 
 def test_a_batch_ends_there(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    """With --force it leaves out that line alone; a line of its own may say --force."""
+    """With --force it goes on, and so does a line that says --force."""
     text = "eth0:1 10.0.0.1\neth0:2 10.0.0.100\neth0:3 10.0.0.3\n"
     assert host.batch(text) == errors.STATUS_KERNEL
     said = capsys.readouterr().err
     assert f"{host.commands}:2: eth0:2: 10.0.0.100 belongs to float web" in said
     assert host.addresses == ["eth0:1"]
-    assert host.batch(text, "--force") == errors.STATUS_KERNEL
-    assert host.addresses == ["eth0:1", "eth0:3"]
-    assert host.batch("--force eth0:2 10.0.0.100\n") == 0
+    assert host.batch("eth0:1-\n--force eth0:2 10.0.0.100\n") == 0
+    assert host.addresses == ["eth0:2"]
+    assert host.run("eth0:2-") == 0
+    assert host.batch(text, "--force") == 0
+    assert host.addresses == ["eth0:1", "eth0:2", "eth0:3"]
     assert host.run("eth0:1-3-") == 0
     capsys.readouterr()
     for options in ("--save --dry-run", "--save"):
@@ -190,6 +192,42 @@ def test_a_batch_ends_there(host: Host, capsys: pytest.CaptureFixture[str]) -> N
         assert "not done after that: 1 command" in said, options
     assert host.addresses == ["eth0:1"]
     assert host.declared.read_text() == f"{LINES}eth0:1        10.0.0.1\n"
+
+
+def test_a_forced_batch_forces_each_line(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands of aliases, of ranges and of verbs; words of a line change nothing of that."""
+    text = (
+        "eth0:1 10.0.0.100/24\neth0:2 10.0.0.101 mtu 1400\nmove eth0\npublish 10.0.0.101 dev br0\n"
+    )
+    host.memory.add_device("br0", up=True)
+    assert host.batch(text, "--force") == 0, capsys.readouterr().err
+    assert host.addresses == ["eth0:1", "eth0:2"]
+    assert host.batch("-q publish 10.0.0.101 dev br0\n") == errors.STATUS_KERNEL
+    assert host.batch("-q publish 10.0.0.101 dev br0\n", "--force") == 0
+
+
+def test_nobody_answers_for_it_by_a_proxy_entry(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is what publish does; what stands is taken away, and others are published."""
+    host.memory.add_device("br0", up=True)
+    for text in (
+        "publish 10.0.0.5 10.0.0.100 dev br0",
+        "publish 2001:db8::201 dev br0",
+        "--dry-run publish 10.0.0.100 dev br0",
+        "-n red publish 10.0.0.100 dev br0",
+    ):
+        known = "-n" not in text
+        assert (host.run(text) == errors.STATUS_KERNEL) == known, text
+        said = capsys.readouterr().err
+        assert (REFUSED in said) == known, text
+        assert ("publish on br0: " in said) == known, text
+    tell = "--force makes it all the same"
+    assert host.run("publish 10.0.0.100 dev eth0") == errors.STATUS_KERNEL
+    assert tell in capsys.readouterr().err
+    assert host.run("--force publish 10.0.0.101 dev br0") == 0
+    assert host.run("unpublish 10.0.0.101") == 0
+    assert host.run("publish 10.0.0.5 dev br0") == 0
 
 
 def test_labels_of_others_are_not_adopted(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,7 +319,9 @@ def test_check_tells_of_a_store_that_decides_nothing(
     lines: str,
     status: int,
 ) -> None:
-    """What should stand here is not known, which is no difference; one is a difference yet."""
+    """What should stand here is not known, which is no difference; one is a difference yet. The
+    note of an agent whose watcher has no such lines (any more) is nobody's.
+    """
     monkeypatch.setattr(tasks, "carried_out", lambda folder: LINES.splitlines())
     host.declared.write_text(lines)
     assert host.run("check --allow-empty") == (0 if status == 2 else 3)
@@ -290,6 +330,9 @@ def test_check_tells_of_a_store_that_decides_nothing(
     assert host.run("check --allow-empty") == (0 if status == 2 else 3)
     assert "Connection refused" not in capsys.readouterr().err
     monkeypatch.setattr(condition, "running", lambda folder: object())
+    assert host.run("check --allow-empty") == (0 if status == 2 else 3)
+    assert "Connection refused" not in capsys.readouterr().err
+    tasks.write(str(host.folder), LINES.splitlines(), tasks.FLOATS)
     assert host.run("check --allow-empty") == status
     said = capsys.readouterr().err
     assert "the store of the cluster: https://a:2379: Connection refused; nothing is held" in said
@@ -303,6 +346,7 @@ def test_a_condition_that_cannot_be_read(
 ) -> None:
     """It is none."""
     monkeypatch.setattr(condition, "running", lambda folder: object())
+    tasks.write(str(tmp_path), LINES.splitlines(), tasks.FLOATS)
     (tmp_path / "store").write_bytes(text)
     assert condition.found(str(tmp_path)) is None
     condition.note(str(tmp_path), condition.Condition(12.5, "gone: \udcff"))
