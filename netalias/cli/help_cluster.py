@@ -10,9 +10,11 @@ netalias [OPTION]... cluster move ADDRESS HOST | move ADDRESS auto
 Addresses that float: each stands on one of many hosts, as a store decides that all of them share.
 The same lines stand in the files of each host:
 
-  cluster etcd https://a:2379,https://b:2379 ca FILE cert FILE key FILE [user FILE]
-          [prefix PATH] [node NAME] [weight N] [ttl SECONDS] [tickles on]
-  float web eth0:100-149 10.0.0.100-149/24 [prefer NODE] [hold-down SECONDS] [WORD]...
+  cluster etcd https://a:2379,https://b:2379 ca FILE cert FILE key FILE
+          [user FILE] [prefix PATH] [node NAME] [weight N] [ttl SECONDS]
+          [tickles on]
+  float web eth0:100-149 10.0.0.100-149/24 [prefer NODE]
+          [hold-down SECONDS] [WORD]...
 
 watch takes its share of the addresses and gives it up. A host that the store does not hear any more
 has none of them after ttl seconds (default 10): the kernel removes them, whatever becomes of the

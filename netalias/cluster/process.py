@@ -24,7 +24,7 @@ from binascii import crc32
 from select import POLLOUT
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 
-from netalias import errors
+from netalias import __version__, errors
 from netalias.cluster import fence
 from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
@@ -232,7 +232,8 @@ class Carrier:
                 self._complain(f"{line.title}: {error.line()}")
                 self._retry = self._boottime() + RETRY
                 return
-            settings = Settings(line.node or os.uname().nodename, line.weight, line.ttl)
+            name = line.node or os.uname().nodename
+            settings = Settings(name, line.weight, line.ttl, __version__)
             self._agent = Agent(settings, line.prefix, self._tokens, time)
             if line.tickles:
                 self._tickling = self._tickle(self._agent, line.prefix, settings.node)
@@ -281,7 +282,8 @@ class Carrier:
         if self._agent is not None and self._line is not None:
             one = self._agent.membership
             known = condition.OUTSIDE if self._agent.view.revision else condition.UNKNOWN
-            reason = one.trouble or (known if not one.created else "")
+            asked = self._engine.trouble() if self._engine is not None else ""
+            reason = one.trouble or ((asked or known) if not one.created else "")
             self._until = max(self._until, fence.end(one.proof, self._line.ttl))
         told = (self._until if reason else 0.0, reason)
         if told != self._told:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from support import reaped
 
-from netalias import errors
+from netalias import __version__, errors
 from netalias.cluster.memory import MemoryEngine, MemoryStore
 from netalias.cluster.orders import Gone, Release, Stands, Take, parse
 from netalias.cluster.process import ALIVE, RETRY, Carrier, noting, spread
 from netalias.cluster.records import Host as HostRecord
-from netalias.cluster.records import Keys
+from netalias.cluster.records import Keys, read_host
 from netalias.cluster.store import Change, Delete, Put
 from netalias.cluster.tokens import FILE, KEPT, Tokens
 from netalias.desired import floats
@@ -133,7 +133,10 @@ def test_declared_and_taken(stage: Stage) -> None:
             stage.write("checked " + " ".join(map("/".join, one.keys)))
     orders += stage.orders(5)
     assert taken(orders) == KEYS
-    assert Keys("/netalias").host("a") in stage.store.entries
+    entry = stage.store.entries[Keys("/netalias").host("a")]
+    host = read_host(entry.value)
+    assert host is not None
+    assert host.release == __version__
     assert owners(stage) == 2
     assert "a is in the cluster" in stage.said.getvalue()
 
