@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Standing = tuple[Alias, float]
     """An alias, and the time at which its address has to be gone (CLOCK_BOOTTIME)."""
 
-MOST = 512
-"""Lifetimes that are set by one reading of the clock, at most: a tenth of a second."""
+MOST = 256
+"""Lifetimes that are set by one reading of the clock, at most: a twentieth of a second."""
 LESS = 4
 """The part of a batch that could not be set in time is tried next, and more once that was."""
 
