@@ -124,7 +124,7 @@ class Holdings:
         self._flights = 0
         self._pause = 0.0
         self._doubtful: dict[Key, int] = {}
-        """What the last transaction that was not done had read: revisions of keys."""
+        """The revisions of keys that the last transaction had read that was not done."""
         self._most = MOST
         self._next = NEVER
 

@@ -24,7 +24,7 @@ from binascii import crc32
 from select import POLLOUT
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 
-from netalias import __version__, errors
+from netalias import errors
 from netalias.cluster import fence
 from netalias.cluster.agent import Agent
 from netalias.cluster.membership import Settings
@@ -71,7 +71,8 @@ ALIVE = "alive"
 class Carrier:
     """A part of the loop, the only one. *boottime* and *clock* are CLOCK_BOOTTIME and
     CLOCK_MONOTONIC; *end* ends the loop. *tickle* is for a line that says so. *tell* takes the
-    reason why nothing is decided here, empty for none, and until when addresses may stand."""
+    reason why nothing is decided here, empty for none, and until when addresses may stand.
+    *release* is that of netalias, for people who ask which hosts there are."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Carrier:
         end: Callable[[], object],
         tickle: Tickle | None = None,
         tell: Callable[[float, str], object] = lambda until, reason: None,
+        release: str = "",
     ) -> None:
         self._link = link
         self._connect = connect
@@ -105,6 +107,7 @@ class Carrier:
         self._retry: float | None = None
         self._complaint = ""
         self._tell = tell
+        self._release = release
         self._told: tuple[float, str] | None = None
         self._until = 0.0
         self._asked: dict[int, Asked] = {}
@@ -233,7 +236,7 @@ class Carrier:
                 self._retry = self._boottime() + RETRY
                 return
             name = line.node or os.uname().nodename
-            settings = Settings(name, line.weight, line.ttl, __version__)
+            settings = Settings(name, line.weight, line.ttl, self._release)
             self._agent = Agent(settings, line.prefix, self._tokens, time)
             if line.tickles:
                 self._tickling = self._tickle(self._agent, line.prefix, settings.node)
@@ -396,8 +399,9 @@ def _boottime() -> float:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve the watcher at the other end of a socket until that is closed; the exit status. The
-    arguments are the descriptor of the socket, and the runtime directory of the watcher."""
-    fileno, folder = arguments
+    arguments are the descriptor of the socket, the runtime directory of the watcher, and the
+    release of netalias."""
+    fileno, folder, release = arguments
     # A ^C, and what a service manager sends to all processes, is for the watcher, who decides what
     # becomes of this: the host leaves the cluster when the watcher has ended.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -415,6 +419,7 @@ def main(arguments: Sequence[str]) -> int:
             monotonic,
             lambda: loop.end(),
             tell=tell,
+            release=release,
         )
         loop = Loop([carrier], _boottime)
         loop.run()

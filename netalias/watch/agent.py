@@ -42,10 +42,10 @@ ALIVE = 1.0
 """Seconds between two signs of life, without which the agent would leave the cluster."""
 
 
-def spawn(link: int, folder: str) -> int:
-    """Start an agent, which has the descriptor *link* to the watcher, and its runtime directory;
-    its pid. Raises OSError."""
-    return interpreter.start(NAME, [link], [folder])
+def spawn(link: int, folder: str, release: str = "") -> int:
+    """Start an agent, which has the descriptor *link* to the watcher, its runtime directory, and
+    the *release* of netalias; its pid. Raises OSError."""
+    return interpreter.start(NAME, [link], [folder, release])
 
 
 LEAVING = 5.0

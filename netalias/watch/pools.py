@@ -20,7 +20,8 @@ KEYWORDS = ("cluster", "float")
 
 
 class Pools:
-    """A part of the loop: the pools that float, and the agent that orders where they stand."""
+    """A part of the loop: the pools that float, and the agent that orders where they stand.
+    *release* is that of this program."""
 
     def __init__(
         self,
@@ -29,8 +30,10 @@ class Pools:
         journal: Journal,
         clock: Callable[[], float],
         folder: str,
+        release: str,
     ) -> None:
         self._parts = controller, checks, journal, clock, folder
+        self._release = release
         self._folder = folder
         self._loaded = False
         self.agent: Agent | None = None
@@ -39,9 +42,10 @@ class Pools:
         """Replace the lines."""
         mine = [one for one in tasks if one.keyword in KEYWORDS]
         if mine and self.agent is None:
-            from netalias.watch.agent import Agent
+            from netalias.watch.agent import Agent, spawn
 
-            self.agent = Agent(*self._parts)
+            release = self._release
+            self.agent = Agent(*self._parts, lambda link, folder: spawn(link, folder, release))
         if self.agent is not None:
             self.agent.load(mine)
         elif not self._loaded:

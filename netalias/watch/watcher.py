@@ -125,7 +125,9 @@ class Watcher:
         self.tunnels = self.starter.tunnels(engine, self.journal, self._folder, self.relays.load)
         self.tunnels.take_over(start)
         self.records = kept_in(engine, state, self.journal, monotonic, self._folder)
-        self.pools = Pools(self.controller, self.claims, self.journal, monotonic, self._folder)
+        self.pools = Pools(
+            self.controller, self.claims, self.journal, monotonic, self._folder, settings.program
+        )
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, start.announced, self.claims,

@@ -325,7 +325,8 @@ def test_who_declares_nothing_of_it_loads_nothing_of_it(tmp_path: Path) -> None:
     """The record of a watcher that was killed goes."""
     tasks.write(str(tmp_path), [WEB], tasks.FLOATS)
     watched = Watched("")
-    pools = Pools(watched.controller, watched.claims, Journal(), lambda: watched.now, str(tmp_path))
+    parts = watched.controller, watched.claims, Journal(), lambda: watched.now
+    pools = Pools(*parts, str(tmp_path), "1.2.3")
     pools.load(parse("pool lab 10.0.0.1-9\neth0 iface-alias kernel").tasks)
     assert pools.agent is None
     assert (pools.due(0.0), pools.wanted(0.0)) == (None, {})

@@ -23,7 +23,7 @@ from _socket import (
     TCP_USER_TIMEOUT,
     socket,
 )
-from errno import EALREADY, EINPROGRESS, EISCONN
+from errno import EALREADY, ECONNRESET, EINPROGRESS, EISCONN
 from os import strerror
 from select import POLLIN, POLLOUT
 
@@ -132,8 +132,8 @@ class Connection:
             data = self._socket.recv(PIECE)
         except BlockingIOError:
             return None
-        except ConnectionResetError as error:
-            raise Lost(self._unheard() or strerror(error.errno)) from None
+        except ConnectionResetError:
+            raise Lost(self._unheard() or strerror(ECONNRESET)) from None
         except OSError as error:
             raise Lost(str(error.strerror or error)) from None
         if not data:
