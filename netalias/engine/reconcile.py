@@ -13,7 +13,7 @@ from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
 from netalias.engine.floating import addresses, count
 from netalias.engine.probing import Probes
-from netalias.engine.settled import observe
+from netalias.engine.settled import Looked, observe
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.plan import Difference
@@ -161,16 +161,25 @@ def look(
     *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
     if rules.only or not declared.large:
-        observed, asked, settled = engine.observe(), declared, 0
-    else:
-        observed, asked, settled = observe(engine, declared)
+        return _differences(engine, Looked(engine.observe(), declared), rules, conflicts)
+    looked = observe(engine, declared)
+    diff = _differences(engine, looked, rules, conflicts)
+    diff.settle(looked.settled, looked.devices)
+    if looked.devices and not (diff.same and not diff.renewals):
+        return _differences(engine, Looked(looked.whole(), declared), rules, conflicts)
+    return diff
+
+
+def _differences(engine: Engine, looked: Looked, rules: Rules, conflicts: Conflicts | None) -> Diff:
+    """The differences between what was observed, and what is declared."""
+    observed, declared = looked.observed, looked.declared
     routes = examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {wish.name.main for wish in declared.wishes}:
         from netalias.observed.query import only
 
         only(observed, rules.only)
     diff = compare(
-        asked,
+        looked.asked,
         observed,
         only=rules.only,
         force=rules.force,
@@ -179,8 +188,6 @@ def look(
         removing=rules.removing,
         lent=lambda: _lent(engine, None if rules.lent else declared),
     )
-    if settled:
-        diff.settle(settled)
     count(diff, declared)
     left = left_behind(engine.kernel, declared, observed, diff.items, routes)
     left += _leftovers(engine, observed, diff.items)
@@ -388,19 +395,19 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
     are at work too. The devices of the aliases are noted for the time when one of them is lost.
     """
     diff, former = outcome.diff, engine.former_devices
-    former.note_all(diff.observed.aliases)
+    former.note_all(diff.observed.aliases, diff.devices)
     if diff.items:
-        observed = _verify(engine, declared, rules, outcome)
+        again = _verify(engine, declared, rules, outcome)
         if outcome.wrong or outcome.lost:
             found = {item.name for item in outcome.wrong}
-            observed = _verify(engine, declared, rules, outcome)
+            again = _verify(engine, declared, rules, outcome)
             outcome.wrong = [item for item in outcome.wrong if item.name in found]
-        former.note_all(observed.aliases)
+        former.note_all(again.observed.aliases, again.devices)
     former.save()
 
 
-def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Observed:
-    """The work of verify(); the observed state of the second reading."""
+def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Diff:
+    """The work of verify(); the comparison by the second reading."""
     done = outcome.done
     few = len(done) <= FEW and all(map(_independent, done))
     if few and not outcome.diff.settled:
@@ -418,7 +425,7 @@ def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outco
     if not outcome.failed and not outcome.diff.skipped:
         # A main device that went away meanwhile takes its aliases along.
         outcome.lost = again.skipped
-    return again.observed
+    return again
 
 
 def _independent(item: Difference) -> bool:

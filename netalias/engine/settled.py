@@ -1,4 +1,4 @@
-"""The observed state, and what is declared, without labels that are as they are declared."""
+"""The observed state, and what is declared, without aliases that are as they are declared."""
 
 from __future__ import annotations
 
@@ -6,29 +6,51 @@ from netalias.plan.settled import is_sure, rest, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.model import Snapshot
-    from netalias.model.bare import Left
+    from netalias.model.bare import Gone, Sifted
     from netalias.observed import Observed
 
 
-def observe(engine: Engine, declared: Declarations) -> tuple[Observed, Declarations, int]:
-    """The observed state and the declarations without those labels, and the number of these.
+class Looked:
+    """The observed state, and the part of what is declared that it is compared with: ``asked``.
 
-    There may be none that can be left out. Raises KernelError.
+    ``settled`` is the number of aliases that both are without, ``devices`` are those of them that
+    have one. ``whole`` gives the state with them, of the same reading.
     """
-    labels = wanted(declared)
-    if not labels:
-        return engine.observe(), declared, 0
-    left: Left = {}
+
+    __slots__ = ("asked", "declared", "devices", "observed", "settled", "whole")
+
+    def __init__(self, observed: Observed, declared: Declarations) -> None:
+        self.observed = observed
+        self.declared = self.asked = declared
+        self.whole: Callable[[], Observed] = lambda: observed
+        self.settled = 0
+        self.devices: list[Gone] = []
+
+
+def observe(engine: Engine, declared: Declarations) -> Looked:
+    """The observed state without what is as declared, as far as it can be left out. Raises
+    KernelError."""
+    bare = wanted(declared, engine.group)
+    if bare is None:
+        return Looked(engine.observe(), declared)
+    found: list[Sifted] = []
 
     def read() -> Snapshot:
-        snapshot, gone = engine.kernel.snapshot_without(labels)
-        left.update(gone)
-        return snapshot
+        found.append(engine.kernel.snapshot_without(bare))
+        return found[-1].snapshot
 
     observed = engine.recognise(engine.snapshot(read))
-    if not is_sure(declared, observed, labels, left):
-        return engine.observe(), declared, 0
-    return observed, rest(declared, left), sum(map(len, left.values()))
+    sifted = found[-1]
+    if not is_sure(declared, observed, bare, sifted):
+        return Looked(engine.recognise(sifted.whole()), declared)
+    looked = Looked(observed, declared)
+    looked.asked = rest(declared, sifted)
+    looked.whole = lambda: engine.recognise(sifted.whole())
+    looked.devices = [one for some in sifted.devices.values() for one in some.values()]
+    looked.settled = len(looked.devices) + sum(map(len, sifted.labels.values()))
+    return looked

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from netalias.kernel.undoing import Pairs
-    from netalias.model.bare import Labels, Left
+    from netalias.model.bare import Bare, Sifted
     from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
@@ -92,12 +92,12 @@ class Kernel:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
         raise NotImplementedError
 
-    def snapshot_without(self, labels: Labels) -> tuple[Snapshot, Left]:
-        """snapshot() without those bare labels (bare.py) that are as *labels* says, by name of the
-        device and packed IPv4 address; and the addresses of these. Raises KernelError."""
+    def snapshot_without(self, bare: Bare) -> Sifted:
+        """snapshot() without those aliases that are as *bare* says (model/bare.py). Raises
+        KernelError."""
         from netalias.model.bare import without
 
-        return without(self.snapshot(), labels)
+        return without(self.snapshot(), bare)
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices with these names, as far as they exist, and their addresses."""

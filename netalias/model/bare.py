@@ -1,7 +1,8 @@
-"""Bare labels: IPv4 host addresses with our mark and a label, and nothing else to them.
+"""Bare aliases: IPv4 host addresses with our mark, and nothing else to them.
 
-Of thousands that are as they are declared, nobody needs an object: a kernel leaves them out of its
-reading (Kernel.snapshot_without).
+A bare label is an address with a label; a bare device a macvlan with its usual names and one such
+address. Of thousands that are as they are declared, nobody needs an object: a kernel leaves them
+out of its reading (Kernel.snapshot_without).
 """
 
 from __future__ import annotations
@@ -14,19 +15,60 @@ from netalias.model import (
     RT_SCOPE_UNIVERSE,
     Snapshot,
 )
+from netalias.model.names import RECORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from netalias.model import Address
+    from netalias.model import Address, Device
 
-    Labels = Mapping[str, Mapping[bytes, bytes]]
-    """Name of a device -> packed IPv4 address -> label."""
+    Names = Mapping[str, Mapping[bytes, bytes]]
+    """Name of a main device -> packed IPv4 address -> name of its alias."""
     Left = dict[str, set[bytes]]
-    """Name of a device -> the packed addresses that were left out."""
+    """Name of a main device -> the packed addresses that were left out."""
+    Gone = tuple[str, int, bytes]
+    """A device that was left out: name of the alias, ifindex, MAC."""
 
 BITS = 32
+_RECORD = RECORD.encode() + b" "
+KIND = "macvlan"
+"""The kind of bare devices."""
+
+
+class Bare:
+    """The bare aliases that may be left out of a reading, if they are as these say: *labels*, and
+    *devices* of *group*."""
+
+    __slots__ = ("devices", "group", "labels")
+
+    def __init__(self, labels: Names, devices: Names, group: int) -> None:
+        self.labels = labels
+        self.devices = devices
+        self.group = group
+
+
+class Sifted:
+    """A reading without bare aliases.
+
+    ``labels`` are the addresses of labels that are missing from ``snapshot``, ``devices`` the
+    devices by address, both by name of the main device. ``whole`` gives the same reading with
+    all of them.
+    """
+
+    __slots__ = ("devices", "labels", "snapshot", "whole")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        labels: Left,
+        devices: dict[str, dict[bytes, Gone]],
+        whole: Callable[[], Snapshot],
+    ) -> None:
+        self.snapshot = snapshot
+        self.labels = labels
+        self.devices = devices
+        self.whole = whole
 
 
 def is_bare(entry: Address) -> bool:
@@ -42,20 +84,63 @@ def is_bare(entry: Address) -> bool:
     )
 
 
-def without(snapshot: Snapshot, labels: Labels) -> tuple[Snapshot, Left]:
-    """The same snapshot without the bare labels among *labels*, and these."""
-    left: Left = {}
-    for name, wanted in labels.items():
-        device = snapshot.device(name)
-        if device is None or device.name != name:
-            continue
-        gone = left.setdefault(name, set())
-        kept = []
-        for entry in snapshot.on(device.index):
-            label = entry.label.encode("utf-8", "surrogateescape")
-            if is_bare(entry) and wanted.get(entry.local) == label:
-                gone.add(entry.local)
+def record(name: bytes) -> tuple[bytes, bytes]:
+    """The primary name and the ifalias of the bare device of the alias *name*."""
+    return name.replace(b":", b"_"), _RECORD + name
+
+
+def without(snapshot: Snapshot, bare: Bare) -> Sifted:
+    """*snapshot* without what *bare* says."""
+    labels: Left = {}
+    devices: dict[str, dict[bytes, Gone]] = {}
+    gone: set[int] = set()
+    entries: list[Address] = []
+    for name, wanted in bare.devices.items():
+        main = snapshot.device(name)
+        if main is not None and main.name == name:
+            found = [
+                one
+                for one in snapshot.uppers(main.index)
+                if _is_as(one, main, snapshot, wanted, bare.group)
+            ]
+            devices[name] = {
+                snapshot.on(one.index)[0].local: (one.altnames[0], one.index, one.mac)
+                for one in found
+            }
+            gone.update(one.index for one in found)
+    for index, some in snapshot.addresses.items():
+        device = snapshot.devices.get(index)
+        name = device.name if device is not None else ""
+        for entry in some if index not in gone else ():
+            if is_bare(entry) and bare.labels.get(name, {}).get(entry.local) == _raw(entry.label):
+                labels.setdefault(name, set()).add(entry.local)
             else:
-                kept.append(entry)
-        snapshot.addresses[device.index] = kept
-    return snapshot, left
+                entries.append(entry)
+    links = [one for one in snapshot.devices.values() if one.index not in gone]
+    return Sifted(
+        Snapshot(links, entries, snapshot.local_routes), labels, devices, lambda: snapshot
+    )
+
+
+def _is_as(
+    device: Device, main: Device, snapshot: Snapshot, wanted: Mapping[bytes, bytes], group: int
+) -> bool:
+    """Whether a device is bare, and as *wanted*."""
+    entries = snapshot.on(device.index)
+    if len(entries) != 1 or not is_bare(entries[0]) or entries[0].label != device.name:
+        return False
+    name = wanted.get(entries[0].local, b"")
+    return (
+        device.kind == KIND
+        and (_raw(device.name), _raw(device.ifalias)) == record(name)
+        and tuple(map(_raw, device.altnames)) == (name,)
+        and device.group == group
+        and device.up
+        and device.mtu == main.mtu
+        and device.link == main.index
+        and not (device.remote or device.master)
+    )
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -7,8 +7,11 @@ from netalias.plan import Difference, Plan, finished, unmade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netalias import errors
     from netalias.model import Alias
+    from netalias.model.bare import Gone
     from netalias.model.leases import RenewAddress
     from netalias.observed import Observed
 
@@ -52,11 +55,12 @@ class Diff:
 
     ``present``, ``wished`` and ``removed`` are counts of aliases. ``renewals`` are the steps that
     renew the leases of unchanged aliases; they are no differences. ``settled`` counts those that
-    are as declared, and that ``observed`` is without.
+    are as declared, and that ``observed`` is without; ``devices`` are those of them that have one.
     """
 
     __slots__ = (
-        "items", "observed", "present", "removed", "renewals", "settled", "skipped", "wished",
+        "devices", "items", "observed", "present", "removed", "renewals", "settled", "skipped",
+        "wished",
     )  # fmt: skip
 
     def __init__(self, observed: Observed) -> None:
@@ -68,10 +72,13 @@ class Diff:
         self.wished = 0
         self.removed = 0
         self.settled = 0
+        self.devices: Sequence[Gone] = ()
 
-    def settle(self, count: int) -> None:
-        """Count aliases that are as declared, and that were not compared."""
+    def settle(self, count: int, devices: Sequence[Gone]) -> None:
+        """Count aliases that are as declared, and that were not compared; *devices* are those of
+        them that have one."""
         self.settled = count
+        self.devices = devices
         self.present += count
         self.wished += count
 

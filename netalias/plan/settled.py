@@ -1,82 +1,131 @@
-"""Declared labels that are as they are declared: known by their bytes, before any alias is found.
+"""Declared aliases that are as they are declared: known by their bytes, before any alias is found.
 
-Of a bare label (model/bare.py) no other alias depends on anything: it is a host address, so it has
+On a bare label (model/bare.py) no other alias depends: it is a host address, so it has
 no network, no secondary addresses and no route. So the comparison may leave it out on both sides.
+A new alias depends on the MACs, names and indexes of present devices. So bare devices may be left
+out only where that finds no difference at all.
 One of each main device stays: the presence of aliases says that the main device is still the one
-whose sysctls were changed (plan/sysctls.py).
+whose sysctls were changed, and that these are needed (plan/sysctls.py).
 """
 
 from __future__ import annotations
 
 from netalias import kinds
 from netalias.desired.declarations import Declarations
-from netalias.model import AF_INET
+from netalias.model import AF_INET, RANDOM_MAC
+from netalias.model.bare import KIND, Bare
+from netalias.model.names import NAME_MAX
 from netalias.observed.remnants import is_marked
 from netalias.plan.unchanged import is_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netalias.desired import Wish
     from netalias.desired.blocks import Block, Run
-    from netalias.model.bare import Labels, Left
+    from netalias.model import Alias
+    from netalias.model.bare import Left, Names, Sifted
     from netalias.observed import Observed
 
 MANY = 64
-"""Labels from which on it is worth while."""
+"""Aliases from which on it is worth while."""
 LEAST = 8
-"""Labels of one line or run, from which on it is."""
+"""Aliases of one line or run, from which on it is."""
+LONGEST = NAME_MAX - 6
+"""Bytes of the name of a main device up to which names.primary() abbreviates that of no alias."""
 LABEL = "label"
 
 
-def wanted(declared: Declarations) -> Labels:
-    """The labels that may be left out, if they are as declared; none if they are few."""
+def wanted(declared: Declarations, group: int) -> Bare | None:
+    """The aliases that may be left out, if they are as declared; None if they are few. *group* is
+    the mark of devices."""
+    labels, devices = _names(declared, LABEL), _names(declared, KIND)
+    return Bare(labels, devices, group) if labels or devices else None
+
+
+def _names(declared: Declarations, kind: str) -> Names:
+    """The names of the aliases of one kind by main device and address; none if they are few."""
     found: dict[str, dict[bytes, bytes]] = {}
     for item in declared.items:
-        if len(item.slots) < LEAST or not _may_be_bare(item.wish):
-            continue
         main = item.wish.name.main
-        form = f"{main.replace('%', '%%')}:%d".encode("utf-8", "surrogateescape")
-        labels = zip(item.addresses, map(form.__mod__, item.slots), strict=True)
+        raw = main.encode("utf-8", "surrogateescape")
+        if len(item.slots) < LEAST or not _may_be_bare(item.wish, kind):
+            continue
+        if kind == KIND and len(raw) > LONGEST:
+            continue
+        form = raw.replace(b"%", b"%%") + b":%d"
+        pairs = zip(item.addresses, map(form.__mod__, item.slots), strict=True)
         if main not in found:
-            next(labels)
-        found.setdefault(main, {}).update(labels)
+            next(pairs)
+        found.setdefault(main, {}).update(pairs)
     return found if sum(map(len, found.values())) >= MANY else {}
 
 
-def _may_be_bare(wish: Wish) -> bool:
-    """Whether a bare label can be all that a line asks for."""
+def _may_be_bare(wish: Wish, kind: str) -> bool:
+    """Whether a bare alias of this kind can be all that a line asks for."""
+    assert wish.type is not None
+    suits = _suits_label if kind == LABEL else _suits_device
     return (
         is_plain(wish)
-        and wish.type.family == AF_INET  # type: ignore[union-attr]
-        and wish.kind in ("", kinds.AUTO, LABEL)
-        and not (wish.mac or wish.lease or (wish.mtu and not wish.lenient))
+        and wish.type.family == AF_INET
+        and wish.kind in ("", kinds.AUTO, kind)
+        and not wish.lease
+        and suits(wish)
     )
 
 
-def is_sure(declared: Declarations, observed: Observed, labels: Labels, left: Left) -> bool:
-    """Whether leaving out *left* of *labels* leaves all else as it is: every name of a main device
-    is its primary one, none of them is an alias, and no other alias has a name that is left out."""
+def _suits_label(wish: Wish) -> bool:
+    return not (wish.mac or (wish.mtu and not wish.lenient))
+
+
+def _suits_device(wish: Wish) -> bool:
+    assert wish.type is not None
+    random = wish.mac in (b"", RANDOM_MAC)
+    return random and not (wish.mtu or wish.deprecated or wish.type.recorded)
+
+
+def is_sure(declared: Declarations, observed: Observed, bare: Bare, found: Sifted) -> bool:
+    """Whether leaving out what *found* is without leaves all else as it is: every name of a main
+    device is its primary one, none of them is an alias, no other alias has a name that is left
+    out, none is left out twice, and where macvlans are left out, one of them stays."""
     snapshot = observed.snapshot
     mains = {wish.name.main: snapshot.device(wish.name.main) for wish in declared.wishes}
     if any(device is not None and device.name != name for name, device in mains.items()):
         return False
+    left = found.labels.keys() | found.devices.keys()
     if any(is_marked(snapshot.device(name).group, observed.group) for name in left):  # type: ignore[union-attr]
         return False
-    named = {alias.name.main for alias in observed.aliases}.intersection(left)
-    names = set().union(*(map(labels[name].get, left[name]) for name in named))
-    return names.isdisjoint(
-        alias.name.encode("utf-8", "surrogateescape") for alias in observed.aliases
-    )
+    names = {alias.name.encode("utf-8", "surrogateescape") for alias in observed.aliases}
+    for main in left:
+        labels = {bare.labels[main][address] for address in found.labels.get(main, ())}
+        devices = {bare.devices[main][address] for address in found.devices.get(main, ())}
+        if labels & devices or names & labels or names & devices:
+            return False
+    staying = {alias.name.main for alias in observed.aliases if _carries(alias)}
+    return all(name in staying for name, some in found.devices.items() if some)
 
 
-def rest(declared: Declarations, left: Left) -> Declarations:
-    """The declarations without those of the addresses in *left*, by name of the main device."""
-    found: list[Block | Run] = []
-    for item in declared.items:
-        gone = left.get(item.wish.name.main, ())
-        if not gone or not _may_be_bare(item.wish) or gone.isdisjoint(item.addresses):
-            found.append(item)
-        elif not gone.issuperset(item.addresses):
-            kept = (at for at, address in enumerate(item.addresses) if address not in gone)
-            found += map(item.block, kept)
-    return Declarations(found, [])
+def _carries(alias: Alias) -> bool:
+    """Whether the main device of a macvlan has to be set up for it, as for those left out."""
+    return alias.ours and alias.kind == KIND and alias.family == AF_INET and alias.main is not None
+
+
+def rest(declared: Declarations, found: Sifted) -> Declarations:
+    """The declarations without those of the aliases that *found* is without."""
+    devices = {main: set(some) for main, some in found.devices.items()}
+    items = [*declared.items]
+    for kind, left in ((LABEL, found.labels), (KIND, devices)):
+        items = [one for item in items for one in _rest(item, kind, left)]
+    return Declarations(items, [])
+
+
+def _rest(item: Block | Run, kind: str, left: Left) -> Iterable[Block | Run]:
+    """The part of *item* that is not left out."""
+    gone = left.get(item.wish.name.main, ())
+    if not gone or not _may_be_bare(item.wish, kind) or gone.isdisjoint(item.addresses):
+        return (item,)
+    if gone.issuperset(item.addresses):
+        return ()
+    kept = (at for at, address in enumerate(item.addresses) if address not in gone)
+    return map(item.block, kept)

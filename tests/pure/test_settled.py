@@ -21,24 +21,25 @@ WORLDS = 60
 
 
 def written(chance: Random) -> str:
-    """A file: runs of labels, host and other, some lines taken out or changed."""
+    """A file: runs of labels or macvlans, host and other, some lines taken out or changed."""
     lines = []
     for number, main in enumerate(MAINS):
+        usual = " kind " + chance.choice(["label", "macvlan"])
         for slot in range(COUNT):
             dice = chance.random()
-            address, tail = f"10.{number}.0.{slot + 1}", " kind label"
+            address, tail = f"10.{number}.0.{slot + 1}", usual
             if dice < 0.04:
                 continue
             if dice < 0.08:
                 address = f"10.{number}.1.{slot + 1}"
             elif dice < 0.16:
                 tail = chance.choice(
-                    ["/24 kind label", " kind macvlan", "", " metric 7 kind label", " kind shard"]
+                    [f"/24{usual}", " kind macvlan", "", f" metric 7{usual}", " kind shard"]
                 )
             elif dice < 0.18:
-                tail = " kind label lease 600"
+                tail = f"{usual} lease 600"
             lines.append(f"{main}:{slot} {address}{tail}")
-        kind = chance.choice(["label", "label", "label", "shard"])
+        kind = chance.choice(["label", "label", "macvlan", "shard"])
         lines.append(f"{main}:100-119 10.{number}.2.1-20 kind {kind}")
         if chance.random() < 0.3:
             lines.append(f"{main}:{COUNT + 1} 10.{number}.8.0/24 kind prefix")
@@ -56,6 +57,7 @@ def mischief(chance: Random, kernel: Memory) -> None:
     main, number = chance.choice([*enumerate(MAINS)])[::-1]
     slot = chance.randint(0, COUNT - 1)
     host, label = f"10.{number}.0.{slot + 1}/32", f"{main}:{slot}"
+    device = f"{main}_{slot}"
     deeds = (
         lambda: kernel.remove_address(main, host),
         lambda: kernel.add_address(main, f"10.{number}.9.9/32", label=label, protocol=PROTOCOL),
@@ -67,6 +69,17 @@ def mischief(chance: Random, kernel: Memory) -> None:
         lambda: kernel.set_device(main, up=False),
         lambda: kernel.set_device(main, name=f"lan{number}"),
         lambda: kernel.set_device(main, group=28257),
+        lambda: kernel.set_device(main, mtu=1400),
+        lambda: kernel.remove_device(device),
+        lambda: kernel.set_device(device, up=False),
+        lambda: kernel.set_device(device, mtu=1300),
+        lambda: kernel.set_device(device, name=f"{main}_x"),
+        lambda: kernel.set_device(device, name=f"{main}_{slot + 40}"),
+        lambda: kernel.set_device(device, group=0),
+        lambda: kernel.remove_address(device, host),
+        lambda: kernel.add_address(device, f"10.{number}.9.5/32"),
+        lambda: kernel.add_device("foreign", "macvlan", link=main),
+        lambda: kernel.add_address(main, f"10.{number}.9.4/32", label=label, protocol=PROTOCOL),
     )
     try:
         chance.choice(deeds)()
@@ -93,7 +106,7 @@ def switch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_a_comparison_finds_the_same_without_what_is_settled(switch: pytest.MonkeyPatch) -> None:
     """Differences, their steps, counts and what is skipped are equal, whatever was done before."""
-    left = 0
+    left = apart = 0
     for seed in range(WORLDS):
         chance = Random(seed)
         stage = Declared(Memory(kinds=("macvlan", "dummy")))
@@ -105,12 +118,14 @@ def test_a_comparison_finds_the_same_without_what_is_settled(switch: pytest.Monk
         rules = Rules(allow_empty=True, force=chance.random() < 0.2)
         quick = stage.check(text, rules)
         left += quick.settled
+        apart += len(quick.devices)
         with switch.context() as patched:
             patched.setattr(settled, "MANY", 10**9)
             slow = stage.check(text, rules)
         assert not slow.settled
         assert contents(quick, stage) == contents(slow, stage), (seed, text)
-    assert left > WORLDS * COUNT
+    assert left > WORLDS * COUNT // 2
+    assert apart > WORLDS // 2
 
 
 def test_two_labels_of_one_name_are_compared(switch: pytest.MonkeyPatch) -> None:
@@ -133,3 +148,40 @@ def test_one_changed_among_many_is_verified(switch: pytest.MonkeyPatch) -> None:
         "- eth0:49 10.0.0.50/32 label",
         "+ eth0:60 10.0.0.60/32 label",
     ]
+
+
+def test_devices_are_left_out_where_nothing_differs(switch: pytest.MonkeyPatch) -> None:
+    """A new alias depends on the names, MACs and indexes of present devices, so they are there."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    text = "eth0:0-19 10.0.0.1-20 kind macvlan\n"
+    stage.reconcile(text)
+    quick = stage.check(text)
+    assert (quick.settled, quick.present, quick.wished) == (19, 20, 20)
+    assert len(quick.observed.snapshot.devices) == 5
+    other = stage.check(text + "eth0:30 10.0.0.30 kind macvlan\n")
+    assert other.settled == 0
+    assert len(other.observed.snapshot.devices) == 24
+
+
+def test_devices_that_are_left_out_are_noted(switch: pytest.MonkeyPatch) -> None:
+    """One that is lost later comes back with its index and its MAC."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    text = "eth0:0-19 10.0.0.1-20 kind macvlan\n"
+    stage.reconcile(text)
+    stage.kernel.set_device("eth0_7", mac=b"\x02\0\0\0\0\7")
+    before = stage.kernel.device("eth0_7")
+    assert stage.reconcile(text).diff.settled == 19
+    stage.kernel.remove_device("eth0_7")
+    stage.reconcile(text)
+    after = stage.kernel.device("eth0_7")
+    assert (after.index, after.mac) == (before.index, before.mac)
+
+
+def test_a_label_and_a_device_of_one_name_are_compared(switch: pytest.MonkeyPatch) -> None:
+    """A line that does not say which of them it means has one too many."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    stage.reconcile("eth0:0-19 10.0.0.1-20 kind macvlan\n")
+    stage.kernel.add_address("eth0", "10.0.0.6/32", label="eth0:5", protocol=PROTOCOL)
+    found = stage.check("eth0:0-19 10.0.0.1-20\n")
+    assert not found.settled
+    assert len(found.items) == 1

@@ -416,10 +416,10 @@ class Netlink(Kernel):
     ) -> list[T]:
         """The results of *read* over the bodies of messages of the type *wanted*."""
         if len(bodies) > MANY and read in (codec.read_link, codec.read_address):
-            read = self._by_layout(wanted)
+            read = self.by_layout(wanted)  # type: ignore[assignment]
         return [read(*body) for body in bodies]
 
-    def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
+    def by_layout(self, wanted: int) -> Reader:
         """The reader by layout of a message type; its module is not worth loading for a few."""
         from netalias.kernel.netlink import layouts
 

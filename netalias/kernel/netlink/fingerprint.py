@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from netalias import errors
     from netalias.model import Snapshot
-    from netalias.model.bare import Labels, Left
+    from netalias.model.bare import Bare, Sifted
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
     from netalias.recognition import Holes, Run
@@ -61,8 +61,10 @@ LARGE = 16 << 10
 ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
 MARK = bytes([PROTOCOL])
 """The payload of IFA_PROTO of an address that netalias has made."""
-LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64})
-"""Attributes of devices that change by themselves."""
+LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_OPERSTATE})
+"""Attributes of devices that change by themselves. Of thousands of new devices the kernel brings
+only a hundred a second to their final operstate (linkwatch_fire_event of net/core/link_watch.c),
+and no comparison asks for that."""
 RTA_CACHEINFO = 12
 """linux/rtnetlink.h."""
 SYSCTLS = 4 + 4 + 4 + codec.CONF_AT + codec.CONF.size
@@ -102,21 +104,13 @@ class Fingerprinted(Netlink):
         found = self._kept(lambda: super(Fingerprinted, self).snapshot(family), whole=not family)
         return found if found is not None else self.snapshot(family)
 
-    def snapshot_without(self, labels: Labels) -> tuple[Snapshot, Left]:
-        """The same, with some addresses left out."""
-        found = self._kept(lambda: self._sifted(labels), whole=True)
-        return found if found is not None else super().snapshot_without(labels)
-
-    def _sifted(self, labels: Labels) -> tuple[Snapshot, Left] | None:
-        """The same by the dumps; None where that of addresses is not whole or not consistent."""
-        from netalias.kernel.netlink.runs import sift
+    def snapshot_without(self, bare: Bare) -> Sifted:
+        """The same, without some aliases."""
+        from netalias.kernel.netlink.sifting import sifted
 
         self._indexes = {}
-        links, datagrams = self._links(), self.taken(codec.get_addresses(0, 0))
-        found = sift(links, datagrams, labels, self.decoded) if datagrams is not None else None
-        if found is not None:
-            found[0].local_routes = self.local_routes()
-        return found
+        found = self._kept(lambda: sifted(self, bare), whole=True)
+        return found if found is not None else super().snapshot_without(bare)
 
     def _kept(self, read: Callable[[], T | None], *, whole: bool) -> T | None:
         """The result of *read* over the dumps that listen() has read, or over new ones, which are

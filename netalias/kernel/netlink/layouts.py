@@ -7,6 +7,7 @@ values between them. A message that fits no layout of its length is decoded by c
 
 from __future__ import annotations
 
+from _operator import itemgetter
 from _struct import Struct
 
 from netalias.kernel.netlink import codec
@@ -54,16 +55,17 @@ ADDRESS_VALUES = {
 _STATS = Struct("=QQQQ")
 
 
-class _Layout:
+class Layout:
     """Offsets of the headers and values of one sort of message.
 
     A message has this layout when its bytes under ``mask`` are ``expected`` (both as little-endian
     numbers). ``unpack`` gives the values in the order of the message, and an empty one at the end;
     ``places`` holds the position of each attribute among them. ``like`` is the value of the first
-    message of this layout, some fields of which are those of all.
+    message of this layout, some fields of which are those of all. ``pick`` brings what unpack()
+    gives into the order of the table of values, behind the fields of the header.
     """
 
-    __slots__ = ("expected", "like", "mask", "places", "unpack")
+    __slots__ = ("expected", "like", "mask", "pick", "places", "unpack")
 
     def __init__(self, data: bytes, walk: _Walk, forms: Mapping[int, str], head: str) -> None:
         self.mask = int.from_bytes(walk.fixed, "little")
@@ -78,6 +80,7 @@ class _Layout:
         order = [kind for _, _, kind in inside]
         last = first + len(order)
         self.places = [first + order.index(kind) if kind in order else last for kind in forms]
+        self.pick = itemgetter(*range(first), *self.places)
         self.unpack = Struct("".join([*form, "0s"])).unpack_from
         self.like: _Message | None = None
 
@@ -110,23 +113,31 @@ class Reader:
     def __init__(
         self,
         plain: Callable[[bytes, int, int], _Message],
-        compile: Callable[[bytes], _Layout | None],
-        build: Callable[[_Layout, bytes, int], _Message],
+        compile: Callable[[bytes], Layout | None],
+        build: Callable[[Layout, bytes, int], _Message],
     ) -> None:
         self._plain = plain
         self._compile = compile
         self._build = build
-        self._layouts: dict[int, list[_Layout]] = {}
+        self._layouts: dict[int, list[Layout]] = {}
         self._kept = 0
 
-    def __call__(self, data: bytes, start: int, end: int) -> _Message:
-        """The Device or Address. Raises WireError."""
+    def layout(self, data: bytes, start: int, end: int) -> Layout | None:
+        """The layout of a message, as far as it is known by those before it."""
         layouts = self._layouts.get(end - start)
         if layouts:
             number = int.from_bytes(data[start:end], "little")
             for layout in layouts:
                 if number & layout.mask == layout.expected:
-                    return self._build(layout, data, start)
+                    return layout
+        return None
+
+    def __call__(self, data: bytes, start: int, end: int) -> _Message:
+        """The Device or Address. Raises WireError."""
+        known = self.layout(data, start, end)
+        if known is not None:
+            return self._build(known, data, start)
+        layouts = self._layouts.get(end - start)
         found = self._plain(data, start, end)
         if self._kept >= KEPT or len(self._layouts) >= KEPT:
             self._layouts.clear()
@@ -142,7 +153,7 @@ class Reader:
         return found
 
 
-def _link_layout(data: bytes) -> _Layout | None:
+def _link_layout(data: bytes) -> Layout | None:
     """The layout of an RTM_NEWLINK; None with more than one altname."""
     walk = _Walk(data)
     for kind, low, high in walk.attributes(16, len(data)):
@@ -157,7 +168,7 @@ def _link_layout(data: bytes) -> _Layout | None:
             walk.values[codec.IFLA_ALT_IFNAME] = names[0][1:]
         elif kind in LINK_VALUES:
             walk.values[kind] = low, high
-    return _Layout(data, walk, LINK_VALUES, "2xHiI4x")
+    return Layout(data, walk, LINK_VALUES, "2xHiI4x")
 
 
 def _fix_info(walk: _Walk, low: int, high: int) -> None:
@@ -180,7 +191,7 @@ def _fix_families(walk: _Walk, low: int, high: int) -> None:
                     walk.values[SETTINGS] = at, at + codec.CONF.size
 
 
-def _link(layout: _Layout, data: bytes, start: int) -> Device:
+def _link(layout: Layout, data: bytes, start: int) -> Device:
     values = layout.unpack(data, start)
     name, mtu, mac, link, master, group, ifalias, operstate, stats, altname, conf = [
         values[place] for place in layout.places
@@ -212,16 +223,16 @@ def _link(layout: _Layout, data: bytes, start: int) -> Device:
     )
 
 
-def _address_layout(data: bytes) -> _Layout | None:
+def _address_layout(data: bytes) -> Layout | None:
     walk = _Walk(data)
     walk.fix(0, 1)  # the family
     for kind, low, high in walk.attributes(8, len(data)):
         if kind in ADDRESS_VALUES:
             walk.values[kind] = low, high
-    return _Layout(data, walk, ADDRESS_VALUES, "BBBBI")
+    return Layout(data, walk, ADDRESS_VALUES, "BBBBI")
 
 
-def _address(layout: _Layout, data: bytes, start: int) -> Address:
+def _address(layout: Layout, data: bytes, start: int) -> Address:
     values = layout.unpack(data, start)
     outer, local, broadcast, label, protocol, flags, metric, lifetimes = [
         values[place] for place in layout.places

@@ -12,16 +12,16 @@ from _struct import Struct
 from itertools import groupby
 
 from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, Snapshot
+from netalias.model import AF_INET
 from netalias.model.bare import is_bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netalias.kernel.netlink.interrupted import Body
-    from netalias.model import Address, Device
-    from netalias.model.bare import Labels, Left
+    from netalias.model import Device
+    from netalias.model.bare import Left, Names
 
     Row = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
     """Head, outer address, between, local address, label with its padding, rest."""
@@ -98,7 +98,7 @@ class Sieve:
     are as *labels* says, by name of the device. *names* are those of the devices with an entry
     there, *sequence* is the one of the dump, as it stands in a message."""
 
-    def __init__(self, labels: Labels, names: Mapping[int, str], sequence: bytes) -> None:
+    def __init__(self, labels: Names, names: Mapping[int, str], sequence: bytes) -> None:
         self._sequence = sequence
         self.bodies: list[Body] = []
         self.left: Left = {name: set() for name in names.values()}
@@ -143,16 +143,11 @@ class Sieve:
 
 
 def sift(
-    links: Sequence[Device],
-    datagrams: Sequence[bytes],
-    labels: Labels,
-    decoded: Callable[[list[Body], int, Callable[[bytes, int, int], Address]], list[Address]],
-) -> tuple[Snapshot, Left] | None:
-    """Kernel.snapshot_without() from all devices and the *datagrams* of a dump of addresses; None
-    where that is not whole or not consistent. Raises WireError.
-
-    *decoded* makes the objects of bodies (Netlink.decoded).
-    """
+    links: Sequence[Device], datagrams: Sequence[bytes], labels: Names
+) -> tuple[list[Body], Left] | None:
+    """The addresses of a dump without the *labels* that are as they should be, by all devices and
+    the *datagrams* of the dump; None where that is not whole or not consistent. Raises
+    WireError."""
     sequence = datagrams[-1][-12:-8] if datagrams else b""
     sieve = Sieve(labels, {one.index: one.name for one in links if one.name in labels}, sequence)
     for data in datagrams:
@@ -172,7 +167,4 @@ def sift(
             bodies.append(body)
         elif not ended:
             return None
-    if not ended:
-        return None
-    entries = decoded(bodies, codec.RTM_NEWADDR, codec.read_address)
-    return Snapshot(links, entries), sieve.left
+    return (bodies, sieve.left) if ended else None
