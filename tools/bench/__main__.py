@@ -29,6 +29,7 @@ HERE = "/proc/self/ns/net"
 PARTS = {
     "oneshot": "One command",
     "crowded": "One command among many aliases",
+    "unchanged": "Nothing to do",
     "many": "Many aliases at once",
     "gateways": "Gateways",
     "keeping": "Old addresses that are kept",

@@ -6,7 +6,7 @@ import json
 import statistics
 
 from page import UNMEASURED, duration, table, verdict
-from peers import ALL, COMPARE, CREATE, DECLARED, LABEL, MACVLAN, NOTHING, ONE, OPERATIONS, SOME
+from peers import ALL, COMPARE, CREATE, DECLARED, LABEL, MACVLAN, ONE, OPERATIONS, SOME
 
 BARE = "python -c pass"
 OWN = "netalias"
@@ -15,7 +15,7 @@ FACTOR = 20
 MEGABYTES = {CREATE: 90, COMPARE: 60}
 """The peak of the memory at most."""
 FLOOR = "floor (C)"
-APART = (ONE, NOTHING)
+APART = (ONE,)
 """Operations whose ratio to a bare Python leaves out what the kernel takes for it."""
 
 Cell = tuple[str, int, str, str]
@@ -76,10 +76,6 @@ class Target:
 
 
 LIMITS: tuple[tuple[str, str, str, dict[int, float]], ...] = (
-    (NOTHING, LABEL, BARE, {1000: 1.25, 10_000: 1.5}),
-    (NOTHING, MACVLAN, BARE, {4000: 2.5}),
-    (COMPARE, LABEL, BARE, {10_000: 4.0}),
-    (COMPARE, MACVLAN, BARE, {4000: 5.0}),
     (CREATE, LABEL, "ip -batch", {1000: 1.5, 4000: 0.9}),
     (CREATE, MACVLAN, "ip -batch", {1000: 0.5, 4000: 0.04}),
     (CREATE, MACVLAN, FLOOR, {1000: 1.2, 4000: 1.15}),
@@ -88,7 +84,8 @@ LIMITS: tuple[tuple[str, str, str, dict[int, float]], ...] = (
     (SOME, MACVLAN, "ip -batch", {1000: 0.03}),
     (ALL, MACVLAN, "ip -batch", {4000: 1.1}),
 )
-"""Operation, kind, peer: multiples of its time by the number of aliases, at most."""
+"""Operation, kind, peer: multiples of its time by the number of aliases, at most. Those of a no-op
+are in unchanged.py."""
 
 
 def _targets() -> list[Target]:
@@ -222,11 +219,6 @@ NOTES = """\
   `link property add`, `addr add`, `link set up`. Removing all macvlans is one `link del group`.
 - The floor is the messages of netalias, recorded once and sent again by a program that does nothing
   else: no configuration, no reading, no comparison, no verification.
-- The floor of a no-op is its three dumps, read and thrown away: nobody can tell that nothing was
-  changed without them. The kernel has no counter of changes that a process could ask for
-  (`dev_base_seq` marks an interrupted dump, and is not in it), it announces no change of sysctls,
-  and the dump of devices cannot be had without the attributes that nobody wants. So a no-op takes a
-  bare Python and this floor at least.
 - ifupdown2 is compiled to bytecode as its package would do it. A peer whose operation takes more
   than two minutes is stopped. A size that would take a peer longer than that, since its time grows
   with the square, is not tried. A peer that needs more than twenty seconds for all operations runs
