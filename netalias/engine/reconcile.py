@@ -156,15 +156,12 @@ class Outcome:
 def look(
     engine: Engine, declared: Declarations, rules: Rules, conflicts: Conflicts | None = None
 ) -> Diff:
-    """The differences between *declared* and the kernel, by one reading.
-
-    *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
-    """
-    if rules.only or not declared.large:
-        return _differences(engine, Looked(engine.observe(), declared), rules, conflicts)
-    looked = observe(engine, declared)
+    """The differences between *declared* and the kernel, by one reading; *conflicts* are addresses
+    that cannot be added. Raises KernelError, NoSuchDevice."""
+    looked = observe(engine, declared, whole=bool(rules.only))
     diff = _differences(engine, looked, rules, conflicts)
-    diff.settle(looked.settled, looked.devices)
+    if looked.settled:
+        diff.settle(looked.settled, looked.devices)
     if looked.devices and not (diff.same and not diff.renewals):
         return _differences(engine, Looked(looked.whole(), declared), rules, conflicts)
     return diff
