@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from netalias.cli import program
+from os import _exit
 
 if __name__ == "__main__":
-    program()
+    try:
+        from netalias.cli import program
+
+        program()
+    except KeyboardInterrupt:
+        _exit(130)  # nothing is begun, or all is done
