@@ -9,7 +9,7 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 PROC = "/proc"
@@ -62,7 +62,11 @@ def held(name: str) -> str:
 
 def abandoned(inode: int) -> bool:
     """Whether no process is in the network namespace with this inode or has it open, and no mount
-    of this mount namespace holds it (nsfs). False where this process may not see that."""
+    of this mount namespace holds it (nsfs). False where this process may not see that.
+
+    A process of others may hide its namespaces and descriptors (ptrace(2), access mode checking).
+    Which namespace it is in can be seen all the same; it counts as having no other one open.
+    """
     held = f"net:[{inode}]"
     try:
         with open(f"{PROC}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
@@ -70,7 +74,14 @@ def abandoned(inode: int) -> bool:
                 return False
         # init(8) first: it is in the namespace that most often is the one.
         pids = sorted((name for name in os.listdir(PROC) if name.isdigit()), key=int)
-        return not any(held in _namespaces(pid) for pid in pids)
+        hidden = []
+        for pid in pids:
+            try:
+                if held in _namespaces(pid):
+                    return False
+            except PermissionError:
+                hidden.append(pid)
+        return not hidden or _tables(hidden) <= _tables(set(pids).difference(hidden))
     except OSError:
         return False
 
@@ -88,6 +99,19 @@ def _namespaces(pid: str) -> Iterator[str]:
                 pass  # it was closed meanwhile
     except (FileNotFoundError, ProcessLookupError):
         pass  # the process has ended
+
+
+def _tables(pids: Iterable[str]) -> set[int]:
+    """The inodes of the tables of devices that processes see, which are those of their network
+    namespaces; everybody may look at them (proc_tgid_net_lookup in fs/proc/proc_net.c). Raises
+    OSError."""
+    found = set()
+    for pid in pids:
+        try:
+            found.add(os.stat(f"{PROC}/{pid}/net/dev").st_ino)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # the process has ended
+    return found
 
 
 def _open(name: str) -> int:

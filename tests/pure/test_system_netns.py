@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,28 @@ def test_what_cannot_be_seen_holds_it(proc: Path) -> None:
     (proc / "43/ns").mkdir()
     (proc / "43/ns/net").write_text("no link")
     assert not netns.abandoned(HELD)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_process_that_hides_its_namespaces(
+    proc: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """It is where the same table of devices is: in a namespace of others that can be seen, or in
+    one that may be this one."""
+    read = netns.os.readlink
+
+    def hiding(path: str) -> str:
+        if path.startswith(f"{proc}/1/"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return read(path)
+
+    monkeypatch.setattr(netns.os, "readlink", hiding)
+    for pid in ("1", "42"):
+        (proc / pid / "net").mkdir()
+    (proc / "42/net/dev").touch()
+    if elsewhere:
+        (proc / "1/net/dev").hardlink_to(proc / "42/net/dev")
+    else:
+        (proc / "1/net/dev").touch()
+    assert netns.abandoned(HELD) == elsewhere
+    assert not netns.abandoned(OTHER)
