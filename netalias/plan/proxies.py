@@ -48,13 +48,19 @@ def parse(words: Sequence[str], registry: Registry) -> tuple[list[Wanted], str]:
     while rest:
         word = rest.pop(0)
         if word != "dev":
-            hint = "" if "dev" in words else f"for the device: dev {word}"
-            wanted[_address(word, registry, hint)] = None
+            wanted[_address(word, registry, _hint(word, words))] = None
         elif not rest or name:
             raise errors.UsageError("dev takes the name of one device")
         else:
             name = rest.pop(0)
     return list(wanted), name
+
+
+def _hint(word: str, words: Sequence[str]) -> str:
+    """The advice on a *word* that is no address: it may be the device where none is named."""
+    if "dev" not in words:
+        return f"for the device: dev {word}"
+    return f"as in 10.0.0.5 {' '.join(words[words.index('dev') :][:2])}"
 
 
 def _address(word: str, registry: Registry, hint: str) -> Wanted:
