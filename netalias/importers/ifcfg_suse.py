@@ -121,14 +121,14 @@ class _Device:
         from re import fullmatch
 
         said = self.text(f"LABEL{end}")
-        if not said or ":" in address or said == self.main:
+        if not said or said == self.main:
             return ""
         slot = said.removeprefix(self.main).removeprefix(":")
         whole = said if said.startswith(self.main) else f"{self.main}:{said}"
-        if fullmatch(LABEL, slot) and len(whole) <= NAME_MAX:
+        if ":" not in address and fullmatch(LABEL, slot) and len(whole) <= NAME_MAX:
             return f"{self.main}:{slot}"
-        what = f"wicked ignores LABEL{end}={said}: the address has no name"
-        self.reading.note(self.values[f"LABEL{end}"].place, f"{self.main}: {what}")
+        place = self.values[f"LABEL{end}"].place
+        self.reading.nameless(place, self.main, f"LABEL{end}={said}", "wicked")
         return ""
 
     def _change(self, one: Assignment, end: str) -> None:

@@ -112,6 +112,8 @@ def _address(reading: Reading, main: str, words: list[str], place: str) -> None:
         reading.note(place, f"{main}: netifrc ignores {word} behind {words[0]}")
     address, _, length = words[0].partition("/")
     label = values.get("label", "")
+    if ":" in address and label not in ("", main):
+        reading.nameless(place, main, f"label {label}", "the kernel")
     if ":" in address or label == main:
         label = ""  # nobody has a name there
     slot = label.removeprefix(main).removeprefix(":")

@@ -175,7 +175,7 @@ class Network:
                 self._add(one, name, device.texts.get("renderer") or self.renderer)
 
     def _add(self, one: Address, main: str, renderer: str) -> None:
-        label = one.label if ":" not in one.text else ""  # networkd ignores that of IPv6
+        label = one.label if ":" not in one.text else ""
         why = ""
         if one.options and renderer == MANAGER:
             why = f"netplan refuses options of an address for {MANAGER}"
@@ -186,6 +186,8 @@ class Network:
         if why:
             self.reading.note(one.place, f"{label or main}: {one.text} is not carried over: {why}")
             return
+        if one.label not in (label, main):
+            self.reading.nameless(one.place, main, f"label: {one.label}", "networkd")
         label = labelled(main, label) if label else main
         self.reading.add(label, one.text, one.place, change=lambda to: _change(to, one))
 

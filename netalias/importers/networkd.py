@@ -107,8 +107,10 @@ def _section(reading: Reading, main: str, section: Section) -> None:
     """Add the address of a section ``[Address]``."""
     address = section.last("Address")
     label = section.last("Label")
-    if ":" in address:
-        label = ""  # networkd ignores it
+    if ":" in address and label:
+        if label != main:
+            reading.nameless(section.place, main, f"Label={label}", "networkd")
+        label = ""
     if len(label.encode("utf-8", "surrogateescape")) > NAME_MAX:
         what = f"networkd drops a section with a label of more than {NAME_MAX} bytes"
         reading.note(section.place, f"{label}: {address} is not carried over: {what}")

@@ -66,6 +66,10 @@ class Reading:
         """Add a note about ``file:line``."""
         self.notes.append(f"{place}: {names.printable(text)}")
 
+    def nameless(self, place: str, main: str, what: str, who: str) -> None:
+        """Note the name *what* of an address of *main*, which *who* does not give it."""
+        self.note(place, f"{main}: {who} ignores {what}: the address has no name")
+
     def text(self, path: str, place: str = "") -> str:
         """The text of the file at *path*. If it cannot be read, that is a note about *place*, where
         the file is asked for; without one StateError is raised."""

@@ -36,6 +36,7 @@ def test_labels(tmp_path: Path) -> None:
     assert found.notes == [
         "ifcfg-eth0:17: IPADDR_8: only a shell knows its value",
         "ifcfg-eth0:11: eth0:7: SCOPEx=link is not carried over: the kind decides it",
+        "ifcfg-eth0:15: eth0: wicked ignores LABEL_6=6: the address has no name",
         "ifcfg-eth0:16: 1 further address of eth0 has no name (--all imports them too)",
         "ifcfg-eth0:4: eth0:web: 10.0.0.2/24 becomes eth0:0, since a slot is a number",
     ]
@@ -75,6 +76,16 @@ def test_labels_that_are_ignored(tmp_path: Path, label: str) -> None:
         "ifcfg-eth0:4: 1 further address of eth0 has no name (--all imports them too)",
     ]
     assert one(tmp_path, text, every=True).aliases == ["eth0:0 10.0.0.2/24 kind label"]
+
+
+def test_a_label_of_ipv6(tmp_path: Path) -> None:
+    """wicked ignores it: the first address is the own one of the device, and that is told."""
+    text = f"{HEAD}IPADDR_1=2001:db8::2/64\nLABEL_1=5\n"
+    found = one(tmp_path, text)
+    assert (found.lines, found.notes) == (
+        [],
+        ["ifcfg-eth0:5: eth0: wicked ignores LABEL_1=5: the address has no name"],
+    )
 
 
 def test_a_label_that_begins_like_the_device(tmp_path: Path) -> None:

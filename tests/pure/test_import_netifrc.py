@@ -101,6 +101,16 @@ def test_words(tmp_path: Path, words: str, line: str) -> None:
     assert found.aliases == [f"eth0:1 {line}"]
 
 
+def test_a_label_of_ipv6(tmp_path: Path) -> None:
+    """No such address has one: the first is the own one of the device, and that is told."""
+    found = one(tmp_path, "2001:db8::2/64 label eth0:5")
+    assert (found.lines, found.notes) == (
+        [],
+        ["net:1: eth0: the kernel ignores label eth0:5: the address has no name"],
+    )
+    assert one(tmp_path, "2001:db8::2/64 label eth0").notes == []
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

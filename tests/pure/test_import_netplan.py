@@ -102,9 +102,16 @@ def test_which_device(tmp_path: Path, lines: tuple[str, ...], main: str) -> None
 
 
 def test_a_label_of_ipv6(tmp_path: Path) -> None:
-    """networkd ignores it, so it is a further address."""
+    """networkd ignores it, so it is a further address, or the own one of the device; it is told."""
     text = eth0("addresses: [fc00::1/64, {'fc00::2/64': {label: 'eth0:7'}}]")
-    assert one(tmp_path, text).lines == []
+    found = one(tmp_path, text)
+    assert found.lines == []
+    assert found.notes[0].endswith(
+        ": eth0: networkd ignores label: eth0:7: the address has no name"
+    )
+    assert one(tmp_path, eth0("addresses: [{'fc00::2/64': {label: 'eth0:7'}}]")).notes == [
+        found.notes[0]
+    ]
     assert one(tmp_path, text, every=True).aliases == ["eth0:0 fc00::2/64 kind label"]
 
 
