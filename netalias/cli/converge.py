@@ -246,6 +246,8 @@ class Run:
         from netalias.engine import checkpoint
 
         waiting = checkpoint.pending(self.folder)
+        if waiting is None:
+            self._clear_unguarded()
         if waiting is not None and (self.options.confirm or waiting.digest != self.name):
             raise errors.StateError(
                 f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
@@ -262,6 +264,16 @@ class Run:
                 "--confirm SECONDS tries it again, --force takes it as it is",
             )
         checkpoint.forget(self.folder)
+
+    def _clear_unguarded(self) -> None:
+        """Tell of a change that waits for nobody, and remove its file unless this is a dry run."""
+        from netalias.engine import checkpoint
+
+        text = checkpoint.unguarded(self.folder)
+        if text and not self.options.quiet:
+            complain(text, "warning: ")
+        if text and not self.options.dry_run:
+            checkpoint.clear(self.folder)
 
     def _begin(self, diff: Diff) -> None:
         """Prepare the first change: arm the guard, handle interruptions, show the progress."""

@@ -9,7 +9,7 @@ directory holds two files::
 
 Each line is a word and its value. A rename(2) turns ``pending`` into ``rejected``, an unlink(2)
 confirms: the first one wins, and the other finds no file. So removing ``pending`` by hand is a
-confirmation.
+confirmation. The files are believed while a guard proves to be behind them (runtime/guard.py).
 
 Times are seconds of CLOCK_BOOTTIME (clock_gettime(2)), which counts suspended time and ignores
 changes of the system clock.
@@ -22,6 +22,7 @@ from time import CLOCK_BOOTTIME, clock_gettime, sleep, strftime
 
 from netalias import errors
 from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime.guard import hold, is_guard
 from netalias.system.process import started
 
 TYPE_CHECKING = False
@@ -84,9 +85,22 @@ class Pending:
 
 
 def pending(folder: str) -> Pending | None:
-    """The change that awaits confirmation; None if its guard is dead. Raises StateError."""
-    found = _parse(_read(f"{folder}/{PENDING}"))
-    return found if found is not None and found.alive else None
+    """The change that awaits confirmation; None if no guard is behind it. Raises StateError."""
+    return _guarded(folder, _read(f"{folder}/{PENDING}"))
+
+
+def unguarded(folder: str) -> str:
+    """The sentence on a ``pending`` without a guard (it was killed, or the file is a forgery);
+    empty for none. Raises StateError."""
+    words = _read(f"{folder}/{PENDING}")
+    if not words or _guarded(folder, words) is not None:
+        return ""
+    return f"{folder}/{PENDING}: no guard is behind it: what is there stays"
+
+
+def clear(folder: str) -> None:
+    """Remove a ``pending`` without a guard. The caller holds the lock. Raises StateError."""
+    _remove(f"{folder}/{PENDING}")
 
 
 def rejected(folder: str) -> str:
@@ -175,11 +189,12 @@ def changed(folder: str, guard: Pending) -> str:
 
 def _nothing_waits(folder: str) -> errors.StateError:
     """The error where no change awaits confirmation; it tells what became of the last one."""
-    if _read(f"{folder}/{PENDING}"):
-        hint = "its guard was killed: the change stays"
+    hint = unguarded(folder)
+    if hint:
+        clear(folder)  # told once
         return errors.StateError("nothing waits for a confirmation", hint)
     words = _read(f"{folder}/{REJECTED}")
-    restoring = _restoring(words)
+    restoring = _restoring(folder, words)
     if words and not restoring:
         words = _read(f"{folder}/{REJECTED}")  # its guard may have finished in between
     return errors.StateError(
@@ -258,13 +273,16 @@ class _Guard:
     def _ready(self, pipe: int) -> bool:
         """Become a daemon and report to the command; False in the intermediate process, and if
         there is nothing to guard."""
+        from netalias.system.detached import redirect
+
         try:
             os.setsid()
             # The child is not a session leader, so it can never acquire a terminal.
             if os.fork():
                 return False
-            _redirect({pipe, *self._keep})
+            redirect({pipe, *self._keep})
             os.chdir("/")
+            hold(self._folder)
             self._write_pending()
         except (OSError, errors.StateError) as error:
             _report(pipe, str(error).encode("utf-8", "replace"))
@@ -360,14 +378,20 @@ def _check_none_pending(folder: str) -> None:
             f"a change waits for its confirmation since {found.since}", "netalias confirm"
         )
     words = _read(f"{folder}/{REJECTED}")
-    if _restoring(words):
+    if _restoring(folder, words):
         raise errors.StateError(_outcome(words, restoring=True))
 
 
-def _restoring(words: dict[str, str]) -> bool:
+def _guarded(folder: str, words: dict[str, str]) -> Pending | None:
+    """The change that the words of a file describe; None if no guard proves to be behind it."""
+    found = _parse(words)
+    alive = found is not None and found.alive and is_guard(folder, found.pid)
+    return found if alive else None
+
+
+def _restoring(folder: str, words: dict[str, str]) -> bool:
     """Whether the guard of a ``rejected`` with these words is still at work."""
-    guard = _parse(words)
-    return guard is not None and "at" not in words and guard.alive
+    return "at" not in words and _guarded(folder, words) is not None
 
 
 def _outcome(words: dict[str, str], restoring: bool) -> str:
@@ -418,18 +442,6 @@ def _readable(file: int, seconds: float) -> bool:
     looking = poll()
     looking.register(file, POLLIN)
     return bool(looking.poll(1000 * seconds))
-
-
-def _redirect(keep: set[int]) -> None:
-    """Redirect every descriptor not in *keep* to /dev/null.
-
-    The number of a closed one would be reused, and an object of the command that is finalised late
-    would close a file of the guard.
-    """
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    inherited = {int(number) for number in os.listdir("/proc/self/fd")}
-    for number in (inherited | {0, 1, 2}) - keep - {null}:
-        os.dup2(null, number)
 
 
 def _report(pipe: int, answer: bytes) -> bool:

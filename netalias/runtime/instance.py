@@ -178,7 +178,7 @@ def _held(folder: str, mine: int = -1) -> int:
     except OSError as error:
         raise _refused(path, error) from None
     try:
-        _chown(file, folder, path)
+        give(file, folder, path)
         end = monotonic() + WAIT
         while not locked(file, path):
             found = running(folder)
@@ -208,8 +208,9 @@ def opened_lock(folder: str, name: str) -> int:
     return file
 
 
-def _chown(file: int, folder: str, path: str) -> None:
-    """Give the lock file the owner of the folder, if root created it for a service."""
+def give(file: int, folder: str, path: str) -> None:
+    """Give the lock file the owner of the folder, if root created it for a service. Raises
+    StateError."""
     try:
         owner = os.lstat(folder).st_uid
         if owner != os.geteuid() == 0:

@@ -86,3 +86,15 @@ def _work(work: Callable[[Callable[[], None]], int], begin: int) -> int:
         raise
     tell(status)
     return status
+
+
+def redirect(keep: set[int]) -> None:
+    """Redirect every descriptor not in *keep* to /dev/null. Raises OSError.
+
+    The number of a closed one would be reused, and an object from before the fork(2) that is
+    finalised late would close another file.
+    """
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    inherited = {int(number) for number in os.listdir("/proc/self/fd")}
+    for number in (inherited | {0, 1, 2}) - keep - {null}:
+        os.dup2(null, number)

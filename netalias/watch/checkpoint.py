@@ -6,7 +6,7 @@ import os
 from errno import ESRCH
 from select import POLLIN
 
-from netalias.engine.checkpoint import PENDING, REJECTED, pending, rejected
+from netalias.engine.checkpoint import PENDING, REJECTED, pending, rejected, unguarded
 from netalias.system.inotify import Followed
 
 TYPE_CHECKING = False
@@ -23,12 +23,17 @@ class Checkpoint:
     """The checkpoint in a runtime directory, read when it changes; a Pollable.
 
     Its end is an event too: of its file, or of its guard, which may be killed. *work* is called
-    after each event. Raises StateError.
+    after each event; *warn* gets a sentence once on a file that no guard is behind. Raises
+    StateError.
     """
 
-    def __init__(self, folder: str, work: Callable[[], object]) -> None:
+    def __init__(
+        self, folder: str, work: Callable[[], object], warn: Callable[[str], object]
+    ) -> None:
         self._folder = folder
         self._work = work
+        self._warn = warn
+        self._told = ""
         self._followed = Followed()
         self._stale = True
         self._pending: Pending | None = None
@@ -69,9 +74,15 @@ class Checkpoint:
         blind = self._followed.follow(f"{self._folder}/{name}" for name in (PENDING, REJECTED))
         self._pending = pending(self._folder)
         self._rejected = rejected(self._folder)
+        self._tell("" if self._pending is not None else unguarded(self._folder))
         if self._pending is not None:
             self._follow_guard(self._pending)
         self._stale = bool(blind)
+
+    def _tell(self, text: str) -> None:
+        before, self._told = self._told, text
+        if text and text != before:
+            self._warn(text)
 
     def _follow_guard(self, found: Pending) -> None:
         try:

@@ -89,7 +89,7 @@ class Watcher:
         self.monitor = engine.within(
             lambda: Monitor(media=False, connected=True, latest=own, adopted=events)
         )
-        self.checkpoint = Checkpoint(self._folder, self._act)
+        self.checkpoint = Checkpoint(self._folder, self._act, self.journal.warning)
         self.announcer = Announcer(engine, self.monitor.state, self.journal, monotonic)
         self.claims = Claims(self.monitor.state, self.announcer, monotonic)
         self.controller = Controller(

@@ -21,6 +21,7 @@ from support import until
 
 from netalias import errors
 from netalias.engine import checkpoint
+from netalias.runtime import guard as proof
 
 PR_SET_CHILD_SUBREAPER = 36
 LONG = 60.0
@@ -87,7 +88,7 @@ class Stage:
         return os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1])
 
     def files(self) -> set[str]:
-        return set(os.listdir(self.folder)) - {"journal", "lock"}
+        return set(os.listdir(self.folder)) - {"journal", "lock", proof.LOCK}
 
     def close(self) -> None:
         for pid in self.guards:
@@ -351,7 +352,8 @@ def test_killed_guard_counts_as_nothing(stage: Stage) -> None:
     assert checkpoint.pending(stage.folder) is None
     with pytest.raises(errors.StateError, match=r"^nothing waits") as caught:
         checkpoint.confirm(stage.folder)
-    assert caught.value.hint == "its guard was killed: the change stays"
+    assert caught.value.hint == unguarded(stage)
+    assert stage.files() == set()
     second = stage.arm()
     assert second != pid
     checkpoint.confirm(stage.folder)
@@ -367,20 +369,104 @@ def test_unburied_guard_counts_as_nothing(stage: Stage) -> None:
     assert checkpoint.pending(stage.folder) is None
 
 
-def test_a_process_that_is_no_guard_gets_no_signal(stage: Stage) -> None:
-    """Whoever can write to the directory may name any process, which goes on after all."""
-    bystander = subprocess.Popen(["sleep", str(LONG)])
-    named = checkpoint.Pending(bystander.pid, checkpoint.started(bystander.pid), LONG, "beef", "")
-    for ask in (checkpoint.confirm, checkpoint.hurry, checkpoint.disarm):
-        checkpoint._write(f"{stage.folder}/{checkpoint.PENDING}", named.words())
-        ask(stage.folder)
-    bystander.terminate()
-    assert bystander.wait() == -signal.SIGTERM
+def unguarded(stage: Stage) -> str:
+    """The sentence on a file that no guard is behind."""
+    return f"{stage.folder}/{checkpoint.PENDING}: no guard is behind it: what is there stays"
 
 
-def test_pid_was_used_again(stage: Stage) -> None:
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is no guard, and goes on whatever is said of it."""
+    found = subprocess.Popen(["sleep", str(LONG)])
+    yield found
+    found.terminate()
+    assert found.wait() == -signal.SIGTERM
+
+
+def forge(stage: Stage, process: subprocess.Popen[bytes], name: str = checkpoint.PENDING) -> None:
+    """Write a file that names *process* as the guard, as whoever owns the directory can."""
+    start = checkpoint.started(process.pid)
+    words = checkpoint.Pending(process.pid, start, LONG, "beef", "").words()
+    checkpoint._write(f"{stage.folder}/{name}", words)
+
+
+@pytest.mark.parametrize("verb", [checkpoint.confirm, checkpoint.hurry])
+def test_a_process_that_is_no_guard_is_not_believed(
+    stage: Stage, bystander: subprocess.Popen[bytes], verb: Callable[[str], object]
+) -> None:
+    """Nothing waits for it; its file is told once, by its path, and is gone."""
+    forge(stage, bystander)
+    assert checkpoint.pending(stage.folder) is None
+    assert checkpoint.unguarded(stage.folder) == unguarded(stage)
+    with pytest.raises(errors.StateError, match=r"^nothing waits for a confirmation$") as caught:
+        verb(stage.folder)
+    assert caught.value.hint == unguarded(stage)
+    assert (stage.files(), checkpoint.unguarded(stage.folder)) == (set(), "")
+
+
+@pytest.mark.parametrize("name", [checkpoint.PENDING, checkpoint.REJECTED])
+def test_a_process_that_is_no_guard_is_no_obstacle(
+    stage: Stage, bystander: subprocess.Popen[bytes], name: str
+) -> None:
+    """The next change has a guard of its own, whether that one is said to wait or to restore."""
+    forge(stage, bystander, name)
+    pid = stage.arm()
+    assert checkpoint.confirm(stage.folder) == "c0ffee"
+    assert stage.ended(pid) == 0
+
+
+def test_a_guard_of_a_former_version(stage: Stage) -> None:
+    """0.4 took no lock: the words of its command tell which process is one."""
+    words = [sys.executable, "-c", "import time; time.sleep(60)", "--confirm=60", "reconcile"]
+    former = subprocess.Popen(words)
+    forge(stage, former)
+    assert checkpoint.unguarded(stage.folder) == ""
+    assert checkpoint.confirm(stage.folder) == "beef"
+    former.terminate()
+    assert former.wait() == -signal.SIGTERM
+
+
+def test_readers_do_not_take_each_other_for_a_guard(
+    stage: Stage, bystander: subprocess.Popen[bytes]
+) -> None:
+    """Nor does the next guard find the lock taken, since none looks for long."""
+    path = Path(stage.folder, proof.LOCK)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        forge(stage, bystander)
+        assert checkpoint.pending(stage.folder) is None
+    pid = stage.arm()
+    checkpoint.confirm(stage.folder)
+    assert stage.ended(pid) == 0
+
+
+def test_somebody_else_has_the_lock(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No guard is started that could not prove itself, and the lock is named."""
+    monkeypatch.setattr(proof, "WAIT", SHORT)
+    path = Path(stage.folder, proof.LOCK)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(errors.StateError, match=f"{path}: another process holds it$"):
+            stage.arm()
+    assert (stage.orphan(), stage.files()) == (0, set())
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("journal", path)])
+def test_what_is_no_lock_proves_nothing(
+    stage: Stage, bystander: subprocess.Popen[bytes], make: Callable[[str], object]
+) -> None:
+    """A folder, a FIFO, a link; no guard is started without a lock."""
+    path = f"{stage.folder}/{proof.LOCK}"
+    make(path)
+    forge(stage, bystander)
+    assert checkpoint.pending(stage.folder) is None
+    with pytest.raises(errors.StateError, match=f"no guard could be started: {path}: "):
+        stage.arm()
+    assert stage.orphan() == 0
+
+
+def test_pid_was_used_again(stage: Stage, bystander: subprocess.Popen[bytes]) -> None:
     """A process that got the number of a dead guard is no guard."""
-    bystander = subprocess.Popen(["sleep", str(LONG)])
     start = checkpoint.started(bystander.pid)
     words = checkpoint.Pending(bystander.pid, f"{int(start) - 1}", LONG, "beef", "").words()
     checkpoint._write(f"{stage.folder}/{checkpoint.PENDING}", words)
@@ -391,8 +477,6 @@ def test_pid_was_used_again(stage: Stage) -> None:
     pid = stage.arm()
     checkpoint.confirm(stage.folder)
     assert stage.ended(pid) == 0
-    bystander.terminate()
-    assert bystander.wait() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\xff\n", b"pid x\n", b"pid 1\nstart 1\n", b"pid\n"])
@@ -426,7 +510,7 @@ def test_detached(stage: Stage) -> None:
     found = descriptors(pid)
     assert found.pop(pipe).startswith("pipe:")
     assert {0, 1, 2} <= set(found)
-    assert set(found.values()) - {EVENTS} == {"/dev/null"}
+    assert set(found.values()) - {EVENTS} == {"/dev/null", f"{stage.folder}/{proof.LOCK}"}
     os.close(end)
     os.close(pipe)
 
@@ -469,7 +553,7 @@ arm(60, (0,))
     pid = stage.watch()
     found = descriptors(pid)
     assert found.pop(0).endswith("/stat")
-    assert set(found.values()) - {EVENTS} == {"/dev/null"}
+    assert set(found.values()) - {EVENTS} == {"/dev/null", f"{stage.folder}/{proof.LOCK}"}
     checkpoint.confirm(stage.folder)
     assert stage.ended(pid) == 0
 
@@ -889,6 +973,7 @@ print(*set(sys.modules) - before)
     assert set(done.stdout.split()) - allowed == {
         "netalias.engine.checkpoint",
         "netalias.runtime",
+        "netalias.runtime.guard",
         "netalias.system",
         "netalias.system.process",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from watched import Watched
 
 from netalias import errors
 from netalias.engine.checkpoint import PENDING, REJECTED
+from netalias.runtime.guard import LOCK
 from netalias.system.process import started
 from netalias.watch import checkpoint
 from netalias.watch.checkpoint import Checkpoint
@@ -21,12 +23,12 @@ MINE, OTHER = "11", "22"
 """Digests of configurations: that of the watcher, and another one."""
 
 OPENED: list[str] = []
-"""Files that this process has opened. An audit hook cannot be removed."""
+"""Files that this process has opened, without modules. An audit hook cannot be removed."""
 
 
 def note(event: str, arguments: tuple[object, ...]) -> None:
     """Fill OPENED."""
-    if event == "open":
+    if event == "open" and not str(arguments[0]).endswith((".py", ".pyc")):
         OPENED.append(str(arguments[0]))
 
 
@@ -38,7 +40,9 @@ class Guard:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.process = subprocess.Popen(["sleep", "60"])
+        with (folder / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.process = subprocess.Popen(["sleep", "60"], pass_fds=[lock.fileno()])
 
     def write(self, name: str, digest: str = OTHER) -> None:
         """As the guard does it: by rename(2)."""
@@ -70,9 +74,15 @@ def woken() -> list[str]:
 
 
 @pytest.fixture
-def found(tmp_path: Path, woken: list[str]) -> Iterator[Checkpoint]:
+def warned() -> list[str]:
+    """The warnings."""
+    return []
+
+
+@pytest.fixture
+def found(tmp_path: Path, woken: list[str], warned: list[str]) -> Iterator[Checkpoint]:
     """The checkpoint of the folder."""
-    with Checkpoint(str(tmp_path), lambda: woken.append("act")) as made:
+    with Checkpoint(str(tmp_path), lambda: woken.append("act"), warned.append) as made:
         yield made
 
 
@@ -102,8 +112,24 @@ def test_one_that_begins(found: Checkpoint, guard: Guard, woken: list[str]) -> N
 def test_one_from_before_the_beginning(guard: Guard, tmp_path: Path) -> None:
     """It is read at first."""
     guard.write(PENDING)
-    with Checkpoint(str(tmp_path), lambda: None) as made:
+    with Checkpoint(str(tmp_path), lambda: None, print) as made:
         assert "waits for its confirmation" in made.reason(MINE)
+
+
+def test_a_file_that_no_guard_is_behind(
+    found: Checkpoint, guard: Guard, warned: list[str], tmp_path: Path
+) -> None:
+    """Whatever process it names: it is told once, and holds nothing up."""
+    (tmp_path / LOCK).unlink()
+    for _ in range(2):
+        guard.write(PENDING)
+        assert found.reason(MINE) == ""
+    assert warned == [f"{tmp_path}/{PENDING}: no guard is behind it: what is there stays"]
+    (tmp_path / PENDING).unlink()
+    assert found.reason(MINE) == ""
+    guard.write(PENDING)
+    assert found.reason(MINE) == ""
+    assert len(warned) == 2
 
 
 @pytest.mark.parametrize("end", ["confirmed", "rejected", "killed"])
@@ -179,7 +205,7 @@ def test_no_descriptor_is_left(guard: Guard, tmp_path: Path) -> None:
     """Neither of inotify nor of a guard."""
     before = sorted(Path("/proc/self/fd").iterdir())
     guard.write(PENDING)
-    with Checkpoint(str(tmp_path), lambda: None) as made:
+    with Checkpoint(str(tmp_path), lambda: None, print) as made:
         assert made.reason(MINE)
     assert len(sorted(Path("/proc/self/fd").iterdir())) == len(before)
 
@@ -197,7 +223,7 @@ CHANGES: list[Callable[[Watched], object]] = [
 @pytest.mark.parametrize("waits", [False, True])
 def test_events_open_no_file(guard: Guard, tmp_path: Path, waits: bool) -> None:
     """However many batches come: the checkpoint is read when it changes, and at no other time."""
-    with Checkpoint(str(tmp_path), lambda: None) as made:
+    with Checkpoint(str(tmp_path), lambda: None, print) as made:
         watched = Watched("eth0:0 10.0.0.1 kind label\n", checkpoint=made)
         if waits:
             guard.write(PENDING)

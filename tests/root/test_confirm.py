@@ -16,6 +16,7 @@ from declaring import figures
 from support import until
 
 from netalias import sources
+from netalias.system.process import started
 
 REFUSED, USAGE, DRIFT = 2, 1, 3
 LONG = "600"
@@ -308,12 +309,47 @@ def test_a_guard_that_is_killed_restores_nothing(guarded: Command, declare: Decl
     os.kill(guard, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{guard}").exists())
     line = cli.fails(REFUSED, "confirm")
-    assert line == (
-        "netalias: nothing waits for a confirmation (its guard was killed: the change stays)"
-    )
+    assert line == f"netalias: nothing waits for a confirmation ({unguarded(cli)})"
+    assert cli.fails(REFUSED, "confirm") == "netalias: nothing waits for a confirmation"
     assert cli.names() == ["lo:0"]
     tries(cli, LONG, declare("lo:0 192.0.2.2"))
     cli.silent("confirm")
+
+
+def unguarded(cli: Command) -> str:
+    """The sentence on a file that no guard is behind."""
+    path = lock_file(cli.namespace).parent / "pending"
+    return f"{path}: no guard is behind it: what is there stays"
+
+
+@pytest.fixture
+def bystander() -> Iterator[int]:
+    """The pid of a process that is no guard."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("options", [(), ("--confirm", LONG)])
+def test_a_forged_file_holds_nothing_up(
+    guarded: Command, declare: Declare, bystander: int, options: tuple[str, ...]
+) -> None:
+    """It names a process that is no guard: that is told once, with the path."""
+    cli, file, other = guarded, declare("lo:0 192.0.2.1"), declare("lo:0 192.0.2.2", name="other")
+    cli("reconcile", file)
+    forged = lock_file(cli.namespace).parent / "pending"
+    forged.write_text(
+        f"pid {bystander}\nstart {started(bystander)}\ndeadline 1e9\ndigest beef\nsince noon\n"
+    )
+    assert cli.run("--dry-run", "reconcile", other).returncode == DRIFT
+    assert forged.exists()
+    done = cli.run(*options, "reconcile", other)
+    assert (done.returncode, done.stdout) == (0, "~ lo:0 192.0.2.1/32 -> 192.0.2.2/32\n")
+    assert done.stderr.splitlines()[0] == f"netalias: warning: {unguarded(cli)}"
+    assert bool(state(cli, "pending")) is bool(options)
+    if options:
+        cli.silent("confirm")
+    assert cli("reconcile", file) == "~ lo:0 192.0.2.2/32 -> 192.0.2.1/32\n"
 
 
 def test_what_others_changed_meanwhile_is_theirs(guarded: Command, declare: Declare) -> None:

@@ -120,7 +120,7 @@ def test_the_guard_is_killed(host: Host) -> None:
     os.kill(pid, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{pid}").exists() or _zombie(pid))
     line = host.cli.fails(REFUSED, "rollback")
-    assert "its guard was killed: the change stays" in line
+    assert "/pending: no guard is behind it: what is there stays" in line
     assert host.moved()
     host.cli.silent("reconcile", str(host.path))
 

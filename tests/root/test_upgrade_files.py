@@ -6,6 +6,7 @@ The texts are those that 0.4.0 wrote in a namespace; tests/pure/test_upgrade.py 
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -36,7 +37,8 @@ def runtime(cli: Command) -> Path:
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """A process of 0.4 that runs on: a guard, or a watcher."""
-    with subprocess.Popen(["sleep", "1000"]) as found:
+    words = [sys.executable, "-c", "import time; time.sleep(1000)", "--confirm", "60"]
+    with subprocess.Popen(words) as found:
         yield found
         found.kill()
 
