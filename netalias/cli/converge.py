@@ -14,6 +14,7 @@ from netalias.cli import ENDING, number
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.engine import reconcile as converging
+from netalias.engine.floating import leave_sysctls
 from netalias.runtime import remember
 from netalias.sources import configuration
 
@@ -67,6 +68,8 @@ class Run:
             self._check_confirmation()
         unknown = self._unknown(declared)
         diff, refusal = self._compare(declared, rules)
+        if unknown and not dry:
+            leave_sysctls(diff, declared)
         outcome = converging.Outcome(converging.Prepared(diff))
         failing: Sequence[tuple[Task, str]] = ()
         if declared.tasks:

@@ -1,4 +1,5 @@
-"""Addresses that float count as declared: guard rails do not take them for an empty file."""
+"""Addresses that float count as declared: guard rails do not take them for an empty file, and a
+sysctl for them is no difference while nobody knows which of them should stand."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.desired.floats import Float
+    from netalias.plan import Difference
     from netalias.plan.diff import Diff
 
 
@@ -38,3 +40,17 @@ def count(diff: Diff, declared: Declarations) -> None:
         if alias.name in gone and any(alias.address in one.places for one in mine):
             diff.removed -= 1
             diff.present -= 1
+
+
+def leave_sysctls(diff: Diff, declared: Declarations) -> None:
+    """Take the sysctls out of *diff* that are still raised for addresses that float, on the main
+    devices of their pools: the kernel removes these when their lifetimes end, and nobody else."""
+    mains = {one.main for one in pools(declared)}
+    diff.items = [item for item in diff.items if not _is_left(item, mains)]
+
+
+def _is_left(item: Difference, mains: set[str]) -> bool:
+    change = item.sysctl_change
+    if change is None or not change.restores:
+        return False
+    return not mains.isdisjoint((change.main.name, *change.main.altnames))

@@ -340,6 +340,24 @@ def test_check_tells_of_a_store_that_decides_nothing(
     assert host.run("check --allow-empty") == (0 if status == 2 else 3)
 
 
+def test_what_was_set_for_addresses_that_have_run_out(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no difference while the store does not say which of them should stand."""
+    assert host.run("--force eth0:100 10.0.0.100/24 kind label lease 60") == 0
+    host.memory.remove_address("eth0", "10.0.0.100/24")  # as the kernel does it
+    assert host.run("check --allow-empty") == errors.STATUS_DRIFT
+    assert capsys.readouterr().out == "= eth0 promote_secondaries 1 -> 0\n"
+    monkeypatch.setattr(condition, "running", lambda folder: object())
+    tasks.write(str(host.folder), LINES.splitlines(), tasks.FLOATS)
+    monkeypatch.setattr(tasks, "carried_out", lambda folder: LINES.splitlines())
+    condition.note(str(host.folder), condition.Condition(0.0, "https://a:2379: no route"))
+    assert host.run("check --allow-empty") == errors.STATUS_KERNEL
+    assert capsys.readouterr().out == ""
+    assert host.run("--dry-run reconcile --allow-empty") == errors.STATUS_DRIFT
+    assert capsys.readouterr().out == "= eth0 promote_secondaries 1 -> 0\n"
+
+
 @pytest.mark.parametrize("text", [b"", b"12.5\n", b"soon no answer\n", b"\xff"])
 def test_a_condition_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
