@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kinds import MAGIC, Goal, Kind, clashes, differs, in_place
-from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, NOTED, Address, Alias, names, prefix
+from netalias.model import (
+    AF_INET,
+    IFA_F_NOPREFIXROUTE,
+    NOTED,
+    PROTOCOL,
+    Address,
+    Alias,
+    names,
+    prefix,
+)
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
@@ -115,21 +124,28 @@ def _has_secondaries(entry: Address) -> bool:
 def _left_behind(
     main: Device, entry: Address, snapshot: Snapshot, wanted: Address | None = None
 ) -> list[Step]:
-    """The step that deletes the route of an IPv6 address that goes, or becomes *wanted*.
+    """The steps that delete the route of an IPv6 address that goes, or becomes *wanted*, and leave
+    those of others.
 
     The kernel leaves it as long as the device has another address of the network, whatever metric
-    that has (check_cleanup_prefix_route of net/ipv6/addrconf.c).
+    that has (check_cleanup_prefix_route of net/ipv6/addrconf.c). If the address was changed in
+    place beside the other one, the kernel has taken that one's route for it (modify_prefix_route).
     """
     if entry.family == AF_INET or not entry.routed:
         return []
     length, whole = entry.prefixlen, entry.local[: entry.prefixlen // 8]
     others = (one for one in snapshot.on(main.index) if one is not entry)
-    shared = (one for one in others if one.prefixlen == length and one.local.startswith(whole))
-    if not any(prefix.contains(one.local, length, entry.local) for one in shared):
+    alike = (one for one in others if one.prefixlen == length and one.local.startswith(whole))
+    shared = [one for one in alike if prefix.contains(one.local, length, entry.local)]
+    if not shared:
         return []
-    from netalias.model.routes import DelRoute, connected
+    from netalias.model.routes import AddRoute, DelRoute, connected
 
     route = connected(entry, main.index)
     if wanted is not None and wanted.routed and connected(wanted, main.index) == route:
         return []  # by the new address
-    return [DelRoute(main.name, main.index, route)]
+    theirs = [
+        connected(one, main.index) for one in shared if one.routed and one.protocol != PROTOCOL
+    ]
+    kept = [AddRoute(main.name, main.index, one, lasting=True) for one in theirs if one != route]
+    return [*kept, DelRoute(main.name, main.index, route)]

@@ -63,18 +63,20 @@ def connected(entry: Address, index: int) -> Connected:
 
 
 class AddRoute(Step):
-    """RTM_NEWROUTE of a connected route; one that is there stays."""
+    """RTM_NEWROUTE of a connected route; one that is there stays. One that is ``lasting`` belongs
+    to an address of others, and is never undone."""
 
-    __slots__ = ("route",)
+    __slots__ = ("lasting", "route")
 
     tolerate = (EEXIST,)
 
-    def __init__(self, device: str, index: int, route: Connected) -> None:
+    def __init__(self, device: str, index: int, route: Connected, *, lasting: bool = False) -> None:
         super().__init__(device, index, RETIRE)
         self.route = route
+        self.lasting = lasting
 
-    def inverse(self) -> Step:
-        return DelRoute(self.device, self.index, self.route)
+    def inverse(self) -> Step | None:
+        return None if self.lasting else DelRoute(self.device, self.index, self.route)
 
 
 class DelRoute(Step):

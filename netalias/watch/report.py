@@ -224,7 +224,7 @@ def repair(steps: Sequence[Step]) -> str:
         (DelAddress, "" if AddAddress in kinds else "other address removed"),
         (MarkAddress, "" if AddAddress in kinds else "protocol of its address put back"),
         (RenewAddress, "lifetime of its address put back"),
-        (AddRoute, "route put back"),
+        (AddRoute, "" if AddAddress in kinds else "route put back"),
         (DelRoute, "" if AddAddress in kinds else "stale route removed"),
         (AddRule, "gateway put back"),
         (AddWay, "gateway put back"),

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from command import Command
+
+OWN = "metric 256"
+"""That of a connected route whose address has none (IP6_RT_PRIO_ADDRCONF)."""
+CHANGED = "~ eth9:1 2001:db8::5/64 -> 2001:db8::5/128, mark none -> 97\n"
+
+
+def metric(line: str) -> str:
+    """The words of a line of ip-route(8) that tell the metric."""
+    words = line.split()
+    at = words.index("metric")
+    return " ".join(words[at : at + 2])
 
 
 def test_the_route_of_a_label_that_others_deleted(cli: Command, tmp_path: Path) -> None:
@@ -28,3 +40,23 @@ def test_the_route_of_a_label_that_others_deleted(cli: Command, tmp_path: Path) 
     )
     assert here.ip(routes).count("\n") == 1
     cli.silent("check", str(file))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_the_route_of_a_neighbour_comes_back(cli: Command, tmp_path: Path, ended: bool) -> None:
+    """The kernel took it for a label that was changed in place beside an address of the same
+    network: the host would have lost its way there with the change, or the end, of the label."""
+    here, file = cli.namespace, tmp_path / "netalias.conf"
+    file.write_text("eth9:1 2001:db8::5/64 kind label\n")
+    cli("reconcile", str(file))
+    here.ip("addr add 2001:db8::1/64 dev eth9 nodad")
+    routes = "-6 route show 2001:db8::/64 dev eth9"
+    (label,) = [one for one in here.ip(routes).splitlines() if metric(one) != OWN]
+    here.ip(f"addr replace 2001:db8::5/64 dev eth9 preferred_lft 0 {metric(label)}")
+    assert here.ip(routes).splitlines() == [label]
+    if ended:
+        cli("eth9:1-")
+    else:
+        assert cli("reconcile", str(file)) == CHANGED
+    (own,) = here.ip(routes).splitlines()
+    assert metric(own) == OWN
