@@ -331,9 +331,10 @@ class Holdings:
             self._claim(keys, now)
 
     def _candidates(self, now: float) -> list[Key]:
-        """The addresses that are placed here, not held, and free by what the store says."""
+        """The addresses that are placed here, not held, and free by what the store says. The event
+        of a transaction may come before its answer."""
         found = []
-        for key in {*self.wanted, *self._view.held_by(self._node)}:
+        for key in {*self.wanted, *self._view.held_by(self._node)} - self._flying:
             if self._state(key, now) not in ("", CLEAR):
                 continue
             here = self.placed.get(key) == self._node or self._rights.former(key)
@@ -425,12 +426,14 @@ class Holdings:
 
     def _answered(self, result: Result, read: dict[Key, int], now: float) -> None:
         """Take note of whether a transaction was done that had *read* these revisions. Of several
-        keys one may have changed: fewer are tried."""
+        keys one may have changed: fewer are tried. What was done beside, and is larger than that,
+        says nothing of those that were not."""
         if isinstance(result, Done) and result.done:
-            self._most = min(MOST, self._most * 2)
+            if len(read) <= self._most:
+                self._most = min(MOST, self._most * 2)
             return
         if isinstance(result, Done):
-            self._most = max(1, self._most // 4)
+            self._most = max(1, min(self._most, len(read) // 4))
             self._membership.prove()
         self._doubtful, self._pause = read, now + AGAIN
 

@@ -35,7 +35,7 @@ from netalias.watch.questions import Questions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any
 
     from netalias.cluster.orders import Key, Message
@@ -86,7 +86,11 @@ class Floats:
         self.ours: dict[Key, float] = {}
         """Until when each address of ours may stand, in seconds of CLOCK_BOOTTIME."""
         self._asking: list[Key] = []
-        self._doubtful = self._resting = False
+        self._doubtful = False
+        self._rest = 0.0
+        """The time before which no lifetimes are set: the last ones could not be."""
+        self._overdue: set[bytes] = set()
+        """The packed forms of addresses that may stand for too long."""
         self._lost: set[Key] = set()
         """The addresses that the kernel removed before it had found them to be unique."""
         self._count = 0
@@ -180,7 +184,7 @@ class Floats:
         """All that are ours stand until a time."""
         self.ours = dict.fromkeys(self.ours, order.until)
         self._lifetimes.want(self.ours)
-        self._resting = False
+        self._rest = 0.0
 
     def release(self, order: Release) -> None:
         """Addresses are to go."""
@@ -207,12 +211,14 @@ class Floats:
         self._asking += order.keys
 
     def _drop(self, key: Key) -> None:
-        """It is not ours any more, and is to go."""
+        """It is not ours any more, and is to go; what may stand for too long waits for no lock."""
         self.ours.pop(key, None)
         self._making.coming.pop(key, None)
         self._making.known.discard(key)
-        self._lifetimes.drop(key)
         self._places.leaving[key] = self._places.held.pop(key)[1]
+        if key in self._lifetimes.unsure:
+            self._overdue.add(self._places.leaving[key])
+        self._lifetimes.drop(key)
 
     def _drop_all(self, keys: Iterable[Key]) -> None:
         for key in [*keys]:
@@ -279,19 +285,23 @@ class Floats:
 
     def due(self, now: float) -> float | None:
         """Seconds until tick()."""
-        if self._asking or self._doubtful or self._prolongs():
+        if self._asking or self._doubtful or self._overdue:
             return 0.0
         times = self._making.due()
+        if self._lifetimes.waiting:
+            times.append(self._rest)
         if self._places.pools:  # what is not ours any more may stand, and a suspension prolong it
             times.append(self._looked + LOOK)
         return max(0.0, min(times) - now) if times else None
 
     def tick(self, now: float) -> None:
         """Do what is due: first what must not stand any more, then what waits for an answer."""
-        self._resting &= now < self._looked + LOOK
         self._looked = now
         if self._suspension.passed(self._boottime(), self._clock()) and self._places.pools:
             self._give_up()
+        if self._overdue:
+            overdue, self._overdue = self._overdue, set()
+            self._delete(overdue)
         if self._doubtful:
             self._look(now)
         if self._asking:
@@ -304,25 +314,28 @@ class Floats:
             # What moves has no answer meanwhile; what is prolonged has, and has seconds left. So
             # each tick prolongs one batch, and orders that have come since are carried out before
             # the next one.
-            if self._prolongs():
+            if self._lifetimes.waiting and now >= self._rest:
                 self._prolong()
 
     def _give_up(self) -> None:
-        """Delete all addresses at once, those that only run out too: while the machine was
-        suspended their lifetimes stood still. What is left of their devices goes later."""
+        """Delete all addresses, those that only run out too: while the machine was suspended their
+        lifetimes stood still."""
         self._journal.warning("the machine was suspended: all addresses that float are given up")
+        self._drop_all(self.ours)
+        self._delete()
+
+    def _delete(self, overdue: Collection[bytes] | None = None) -> None:
+        """Delete addresses with a lifetime at once, in one batch and without the lock; None for
+        all. What is left of their devices goes later. Raises KernelError."""
         observed = self._controller.observe()
         present = [one for aliases in self._places.present(observed).values() for one in aliases]
-        self._drop_all(self.ours)
-        self._lifetimes.end([one for one in present if one.lease], observed)
-
-    def _prolongs(self) -> bool:
-        """Whether lifetimes are to be set now: after a failure there is a rest."""
-        return bool(self._lifetimes.waiting) and not self._resting
+        ending = [one for one in present if overdue is None or one.address in overdue]
+        self._lifetimes.end([one for one in ending if one.lease], observed)
 
     def _prolong(self) -> None:
         """Set the lifetimes of a batch; what is not there is made again. What may have been set too
-        late is set once more."""
+        late is set once more. After a failure there is a rest."""
+        self._rest = self._clock() + LOOK
         self._controller.read_events(TURN)
         observed = self._controller.observe()
         there = self._places.standing(observed)
@@ -334,7 +347,7 @@ class Floats:
         keys = self._lifetimes.batch()
         standing = [(there[key], self.ours[key]) for key in keys if key in there]
         problem = self._lifetimes.prolong(keys, standing, observed)
-        self._resting = bool(problem)
+        self._rest = self._clock() + LOOK if problem else 0.0
         if problem:
             self._complain(problem)
         self._doubtful |= bool(problem) or len(standing) < len(keys)

@@ -15,7 +15,7 @@ from netalias.model.steps import DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from netalias.cluster.orders import Key
     from netalias.engine import Engine
@@ -29,6 +29,7 @@ MOST = 256
 """Lifetimes that are set by one reading of the clock, at most: a twentieth of a second."""
 LESS = 4
 """The part of a batch that could not be set in time is tried next, and more once that was."""
+LATE = "a proof of this host came too late to prolong anything by it"
 
 
 class Lifetimes:
@@ -52,9 +53,11 @@ class Lifetimes:
         self.waiting: dict[Key, None] = {}
         self.unsure: set[Key] = set()
 
-    def want(self, keys: Iterable[Key]) -> None:
-        """Have the lifetimes of these set, and of no others."""
-        self.waiting = dict.fromkeys(keys)
+    def want(self, keys: Collection[Key]) -> None:
+        """Have the lifetimes of these set, and of no others; what waits already has its turn
+        first."""
+        former = [key for key in self.waiting if key in keys]
+        self.waiting = dict.fromkeys([*former, *keys])
         self.unsure &= self.waiting.keys()
 
     def drop(self, key: Key) -> None:
@@ -69,7 +72,7 @@ class Lifetimes:
 
     def prolong(self, keys: Iterable[Key], standing: Sequence[Standing], observed: Observed) -> str:
         """Set the lifetimes of those of *keys*, a batch(), that stand; the first error, or empty.
-        Those that were not set in time go on waiting."""
+        Those that were not set in time go on waiting, as what is unsure does after any error."""
         try:
             text = self._apart(fence.SETTING, self._setting(standing, observed)) if standing else ""
         except errors.StateError as error:
@@ -78,7 +81,8 @@ class Lifetimes:
             return error.line()
         self._most = min(MOST, self._most * 2)
         for key in keys:
-            self.drop(key)
+            if not (text and key in self.unsure):
+                self.drop(key)
         return text
 
     def end(self, aliases: Iterable[Alias], observed: Observed) -> None:
@@ -99,18 +103,23 @@ class Lifetimes:
             kernel = engine.within(engine.kernel.reopened)
             steps = self._steps(standing)
             failures = kernel.apply(steps, stoppable=False, seen=observed.snapshot)
-            return failures[0].error.line() if failures else ""
+            if failures:
+                return failures[0].error.line()
+            return LATE if len(steps) < len(standing) else ""
 
         return work
 
     def _steps(self, standing: Sequence[Standing]) -> list[RenewAddress]:
         """The steps that set the lifetimes of these addresses, counted from now."""
-        steps, now = [], self._boottime()
+        steps: list[RenewAddress] = []
+        now = self._boottime()
         for alias, until in standing:
             seconds = fence.seconds(until, now)
             if seconds:
                 assert alias.carrier is not None
                 assert alias.entry is not None
                 place = alias.carrier.name, alias.carrier.index
-                steps.append(RenewAddress(*place, alias.entry.lasting(seconds)))
+                step = RenewAddress(*place, alias.entry.lasting(seconds))
+                step.owner = len(steps)  # one that has gone meanwhile keeps no other back
+                steps.append(step)
         return steps

@@ -13,7 +13,7 @@ from netalias.cluster import fence, orders, records
 from netalias.cluster.holdings import CHECKING, FLIGHTS, FOREIGN, State
 from netalias.cluster.orders import Check, Extend, Gone, Receive, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
-from netalias.cluster.store import Change, Delete, Put
+from netalias.cluster.store import Change, Delete, Event, Put
 from netalias.system.lines import LINE_MAX
 
 KEYS = Keys("/netalias")
@@ -506,6 +506,43 @@ def test_what_is_freed_and_what_is_taken_wait_for_no_other() -> None:
     found.run(5.0)
     assert found.owners(mine) == ["b"]
     assert found.owners(other) == ["a"]
+
+
+def test_what_is_on_its_way_is_taken_after_its_answer_only() -> None:
+    """The event of a transaction that frees an address may come before its answer, and the address
+    be placed here again by then: the answer is that of no other transaction."""
+    found = cluster("ab", 4)
+    host = found.hosts["a"]
+    mine = next(key for key in sorted(found.addresses) if found.owners(key) == ["a"])
+    for one in found.hosts.values():
+        assert one.engine is not None
+        one.engine.back = 0.4
+    put(found, Put(KEYS.pin(mine), node_value("b")))
+    found.run(5.0, lambda: {KEYS.owner(mine)} in transactions(host))
+    freed = found.store.entries[KEYS.owner(mine)]
+    host.agent.view.note([Event(freed.key, freed.modified, freed)], host.clock())
+    host.agent.holdings.changed([mine], host.clock())
+    host.agent.holdings.place({**host.agent.holdings.placed, mine: "a"})
+    host.agent.tick(host.clock())
+    asked = [one.request for one in host.agent.outbox.requests]
+    assert not [one for one in asked if isinstance(one, Change) and one.operations]
+    found.run(10.0, found.whole)
+    assert found.whole()
+
+
+def test_one_changed_key_holds_up_no_others_for_long() -> None:
+    """Its neighbours come as soon as they are tried without it, however many others come beside;
+    the event that tells of the change does not."""
+    found = Cluster("a", wide(8))
+    host = found.hosts["a"]
+    changed = ("p3", "10.0.3.7")
+    host.start()
+    view = host.agent.view
+    read = view.modified
+    view.modified = lambda key: 1 if key == changed else read(key)  # type: ignore[method-assign]
+    found.run(3.0)
+    passed = found.run(20.0, lambda: len(host.kernel.ends) == len(found.addresses) - 1)
+    assert passed < 1.0
 
 
 def test_those_that_stand_are_prolonged_after_others_have_come() -> None:

@@ -45,6 +45,8 @@ class Host:
         self.kernel = self.watched.kernel
         self.reports: list[str] = []
         self.busy = False
+        self.before: Callable[[], object] = lambda: None
+        """What others do after the reading, before lifetimes are set."""
         self.waits = 0.0
         self.apart = 5000.0
         """Seconds between the two clocks: those of suspensions."""
@@ -69,6 +71,7 @@ class Host:
             self.apart += self.waits
         if self.busy or self.waits:
             raise StateError("too busy")
+        self.before()
         return work()
 
     @property
@@ -267,6 +270,112 @@ def test_lifetimes_that_the_kernel_got_too_late_end_with_the_address() -> None:
     host.order(Extend(host.boottime + 20.5))
     assert host.order(Forget()) == ["gone web/10.0.0.100"]
     assert host.there() == {}
+
+
+def test_one_that_goes_meanwhile_keeps_no_other_lifetime_back() -> None:
+    """Somebody deletes its device after the reading, and before the lifetimes of its batch are
+    set."""
+    host = Host(MACVLAN)
+    host.take("10.0.0.100", "10.0.0.101", "10.0.0.102", left=10)
+    lost = ["eth0_101"]
+    host.before = lambda: lost and host.kernel.remove_device(lost.pop())
+    host.order(Extend(host.boottime + 20.5))
+    found = host.there()
+    assert not lost
+    assert {found["eth0:100"], found["eth0:102"]} == {19}
+
+
+def test_lifetimes_that_were_set_too_late_are_set_once_more_after_an_error_too() -> None:
+    """The kernel had refused them the second time; nothing else would set them right."""
+    host = Host()
+    host.take("10.0.0.100", left=21)
+    host.waits = 4.0
+    host.order(Extend(host.boottime + 20.9))
+    host.waits = 0.0
+    setting = host.floats._lifetimes._setting
+    refusals = ["no memory"]
+
+    def refused(standing: object, observed: object) -> Callable[[], str]:
+        return refusals.pop if refusals else setting(standing, observed)  # type: ignore[arg-type]
+
+    host.floats._lifetimes._setting = refused  # type: ignore[method-assign,assignment]
+    host.pass_time(LOOK)
+    assert host.there() == {"eth0:100": 23}
+    host.pass_time(LOOK)
+    assert not refusals
+    assert host.there() == {"eth0:100": 19}
+
+
+def test_what_was_set_too_late_goes_when_the_second_try_is_too_late() -> None:
+    """The clock of the process that sets lifetimes is read after that of the watcher."""
+    host = Host()
+    host.take("10.0.0.100", left=21)
+    host.waits = 4.0
+    host.order(Extend(host.boottime + 2.3))
+    host.waits = 0.0
+
+    def stop() -> None:
+        host.apart += 0.2
+
+    host.before = stop
+    assert host.pass_time(2 * LOOK) == ["gone web/10.0.0.100"]
+    assert host.there() == {}
+
+
+def test_lifetimes_are_set_soon_after_a_failure_whatever_else_happens() -> None:
+    """As while somebody holds the lock for long, and an address waits to be made."""
+    host = Host()
+    host.take("10.0.0.100", left=21)
+    host.watched.lock.held = True
+    host.waits = 4.0
+    host.order(Extend(host.boottime + 20.5), Take(host.boottime + 20, [("web", "10.0.0.101")]))
+    assert host.there() == {"eth0:100": 23}
+    host.waits = 0.0
+    for _ in range(10):
+        host.watched.pass_time(LOOK / 8)
+        host.floats.tick(host.watched.now)
+    assert host.there() == {"eth0:100": 19}
+
+
+def test_what_may_stand_for_too_long_goes_without_the_lock() -> None:
+    """Somebody holds it for longer than the address may stand; its end is told when it is free."""
+    host = Host()
+    host.take("10.0.0.100", left=21)
+    host.waits = 4.0
+    host.order(Extend(host.boottime + 20.5))
+    host.waits = 0.0
+    host.watched.lock.held = True
+    assert host.order(Forget()) == []
+    assert host.there() == {}
+    host.watched.lock.held = False
+    assert host.pass_time(0.1) == ["gone web/10.0.0.100"]
+
+
+def test_a_reading_that_fails_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are the lifetimes forgotten."""
+    host = Host()
+    host.take("10.0.0.100", left=10)
+    with monkeypatch.context() as patched:
+        patched.setattr(host.watched.controller, "observe", lambda: 1 / 0)
+        host.floats.order(Extend(host.boottime + 20.5))
+        with pytest.raises(ZeroDivisionError):
+            host.floats.tick(host.watched.now)
+        assert host.floats.due(host.watched.now) == LOOK
+    host.pass_time(LOOK)
+    assert host.there() == {"eth0:100": 19}
+
+
+def test_those_that_wait_for_a_lifetime_have_it_before_others_have_the_next() -> None:
+    """Where there is no time for all of them before the next proof, all have their turn."""
+    host = Host(WIDE)
+    host.take(*many(), left=40)
+    host.floats._lifetimes._most = 100
+    host.floats.order(Extend(host.boottime + 30.9))
+    host.floats.tick(host.watched.now)
+    host.floats._lifetimes._most = 100
+    host.floats.order(Extend(host.boottime + 36.9))
+    host.floats.tick(host.watched.now)
+    assert sorted(host.there().values()) == [19] * 50 + [29] * 100 + [35] * 100
 
 
 def test_a_stop_before_the_deadline_counts_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
