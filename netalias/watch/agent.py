@@ -190,6 +190,7 @@ class Agent:
             return  # it was to end
         self._due = self._deaths.undone(NAME, now)
         self._journal.error(f"the agent of the cluster {why}; another one goes on")
+        self._note(cluster(self._tasks))  # that one may come much later
 
     # A part of the loop
 

@@ -131,6 +131,22 @@ def test_nothing_is_known_of_a_store_that_nobody_has_asked_yet(
     assert found.reason == condition.UNKNOWN
 
 
+def test_nothing_is_known_of_a_store_whose_agent_has_died(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that dies again and again comes back after a minute, and nobody asks the store
+    meanwhile."""
+    monkeypatch.setattr(condition, "running", lambda folder: object())
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    condition.note(scripted.folder, None)
+    scripted.die()
+    scripted.turn()
+    found = condition.found(scripted.folder)
+    assert found is not None
+    assert found.reason == condition.UNKNOWN
+
+
 def test_a_note_that_an_earlier_watcher_has_left_goes(scripted: Scripted) -> None:
     """One without floating addresses writes none."""
     condition.note(scripted.folder, condition.Condition(0.0, "no answer"))
