@@ -195,7 +195,7 @@ class Host:
             former.close()
         self.engine = self.cluster.store.session()
         if former is not None:
-            for fault in ("there", "back", "cut", "mute", "deaf", "isolated", "refused"):
+            for fault in ("there", "back", "early", "cut", "mute", "deaf", "isolated", "refused"):
                 setattr(self.engine, fault, getattr(former, fault))
         self.numbers.clear()
         self.orders.clear()

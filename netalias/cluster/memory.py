@@ -243,7 +243,8 @@ class MemoryEngine:
     """The engine of one host (store.Engine). Its faults are attributes, of which any may be set at
     any time:
 
-    ``there`` and ``back`` are the seconds that a request and an answer take. ``cut``: nothing gets
+    ``there`` and ``back`` are the seconds that a request and an answer take, and so does an event,
+    which comes at once if ``early``: before the answer to what it tells of. ``cut``: nothing gets
     through in either direction. ``mute``: requests arrive and are done, answers are lost.
     ``deaf``: a Follow is silent. ``isolated`` is the time since which its member, the leader, has
     been cut off from the others: it still confirms leases for CONFIRMING seconds, in vain, and
@@ -261,7 +262,7 @@ class MemoryEngine:
         self._inbox: list[Answer] = []
         self._trouble = ""
         self.there = self.back = 0.0
-        self.cut = self.mute = self.deaf = self.other = False
+        self.early = self.cut = self.mute = self.deaf = self.other = False
         self.isolated: float | None = None
         self.refused = ""
         self.sent = 0
@@ -378,7 +379,8 @@ class MemoryEngine:
         return self._lost() or self.deaf or self.isolated is not None
 
     def _heard(self, request: Follow, since: int) -> tuple[list[Event], int]:
-        return self._store.events(request.prefix, since, self._store.now - self.back)
+        back = 0.0 if self.early else self.back
+        return self._store.events(request.prefix, since, self._store.now - back)
 
     def _listen(self, number: int) -> None:
         """Take what a Follow has to tell."""

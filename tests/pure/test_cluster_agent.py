@@ -13,7 +13,7 @@ from netalias.cluster import fence, orders, records
 from netalias.cluster.holdings import CHECKING, FLIGHTS, FOREIGN, State
 from netalias.cluster.orders import Check, Extend, Gone, Receive, Release, Take, Taken
 from netalias.cluster.records import Keys, Owner, Spread, node_value
-from netalias.cluster.store import Change, Delete, Event, Put
+from netalias.cluster.store import Change, Delete, Put
 from netalias.system.lines import LINE_MAX
 
 KEYS = Keys("/netalias")
@@ -512,22 +512,20 @@ def test_what_is_on_its_way_is_taken_after_its_answer_only() -> None:
     """The event of a transaction that frees an address may come before its answer, and the address
     be placed here again by then: the answer is that of no other transaction."""
     found = cluster("ab", 4)
-    host = found.hosts["a"]
+    host, other = found.hosts["a"], found.hosts["b"]
     mine = next(key for key in sorted(found.addresses) if found.owners(key) == ["a"])
-    for one in found.hosts.values():
-        assert one.engine is not None
-        one.engine.back = 0.4
+    assert host.engine is not None
+    assert other.engine is not None
+    host.engine.back, host.engine.early, other.engine.deaf = 0.4, True, True
     put(found, Put(KEYS.pin(mine), node_value("b")))
     found.run(5.0, lambda: {KEYS.owner(mine)} in transactions(host))
-    freed = found.store.entries[KEYS.owner(mine)]
-    host.agent.view.note([Event(freed.key, freed.modified, freed)], host.clock())
-    host.agent.holdings.changed([mine], host.clock())
-    host.agent.holdings.place({**host.agent.holdings.placed, mine: "a"})
-    host.agent.tick(host.clock())
-    asked = [one.request for one in host.agent.outbox.requests]
-    assert not [one for one in asked if isinstance(one, Change) and one.operations]
+    put(found, Put(KEYS.pin(mine), node_value("a")))
+    found.run(0.0)
+    assert host.agent.holdings.placed[mine] == "a"
+    assert transactions(host) == [{KEYS.owner(mine)}]
+    other.engine.deaf = False
     found.run(10.0, found.whole)
-    assert found.whole()
+    assert found.owners(mine) == ["a"]
 
 
 def test_one_changed_key_holds_up_no_others_for_long() -> None:

@@ -118,13 +118,17 @@ class Clustered(RuleBasedStateMachine):
         engine.isolated = None if engine.isolated is not None else self.cluster.now
 
     @rule(
-        name=HOSTS, there=st.sampled_from([0, 0.3, 0.9, 8.0]), back=st.sampled_from([0, 0.6, 4.0])
+        name=HOSTS,
+        there=st.sampled_from([0, 0.3, 0.9, 8.0]),
+        back=st.sampled_from([0, 0.6, 4.0]),
+        early=st.booleans(),
     )
-    def delay(self, name: str, there: float, back: float) -> None:
-        """Requests and answers take their time; some arrive long after they were given up."""
+    def delay(self, name: str, there: float, back: float, early: bool) -> None:
+        """Requests and answers take their time; some arrive long after they were given up. Events
+        may come before the answers."""
         engine = self.host(name).engine
         assert engine is not None
-        engine.there, engine.back = there, back
+        engine.there, engine.back, engine.early = there, back, early
 
     @rule(name=HOSTS, frozen=st.booleans())
     def forget(self, name: str, frozen: bool) -> None:
@@ -192,7 +196,7 @@ class Clustered(RuleBasedStateMachine):
             if not host.alive:
                 host.start()
             engine = host.engine
-            engine.cut = engine.mute = engine.deaf = False
+            engine.cut = engine.mute = engine.deaf = engine.early = False
             engine.isolated, engine.there, engine.back = None, 0.0, 0.0
             host.declare({"web": spread(1, 9)})
             if KEYS.drain(name) in cluster.store.entries:
