@@ -87,11 +87,13 @@ class Lifetimes:
 
     def end(self, aliases: Iterable[Alias], observed: Observed) -> None:
         """Delete the addresses of these aliases in one batch. Raises KernelError."""
-        steps = []
+        steps: list[DelAddress] = []
         for alias in aliases:
             assert alias.carrier is not None
             assert alias.entry is not None
-            steps.append(DelAddress(alias.carrier.name, alias.carrier.index, alias.entry))
+            step = DelAddress(alias.carrier.name, alias.carrier.index, alias.entry)
+            step.owner = len(steps)  # one that has gone meanwhile keeps no other back
+            steps.append(step)
         self._engine.kernel.apply(steps, stoppable=False, seen=observed.snapshot)
 
     def _setting(self, standing: Sequence[Standing], observed: Observed) -> Callable[[], str]:
@@ -120,6 +122,6 @@ class Lifetimes:
                 assert alias.entry is not None
                 place = alias.carrier.name, alias.carrier.index
                 step = RenewAddress(*place, alias.entry.lasting(seconds))
-                step.owner = len(steps)  # one that has gone meanwhile keeps no other back
+                step.owner = len(steps)  # as in end()
                 steps.append(step)
         return steps

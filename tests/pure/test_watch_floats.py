@@ -640,6 +640,17 @@ def test_after_a_suspension_all_is_given_up_before_anything_else() -> None:
     assert host.there() == {}
 
 
+def test_one_that_has_gone_keeps_no_other_after_a_suspension() -> None:
+    """Its device went at the same moment, and its event is not read yet."""
+    host = Host(MACVLAN)
+    host.take("10.0.0.100", "10.0.0.101", "10.0.0.102", left=30)
+    host.apart += 40
+    host.kernel.remove_device("eth0_101")
+    host.watched.lock.held = True
+    host.floats.tick(host.watched.now)
+    assert host.there() == {"eth0:100": 0, "eth0:102": 0}
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_after_a_suspension_what_only_runs_out_is_given_up_too(declared: bool) -> None:
     """What is not ours any more, or stands from a former watcher, is prolonged by nobody, but by
