@@ -179,6 +179,8 @@ class Lifecycle:
         left = [alias for alias in found if alias.family != AF_INET6]
         outcome = remove(engine, observed, left) if left else None
         steps = [_withdrawal(alias) for alias in found if alias not in left]
+        for number, step in enumerate(steps):
+            step.owner = number  # one that has gone meanwhile keeps no other back
         failures = engine.kernel.apply(steps, seen=observed.snapshot)
         affected.doubtful = {}
         for failure in failures:

@@ -13,6 +13,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL, address_text
 from netalias.model.gateways import AddRule, Rule, table_of
 from netalias.model.steps import AddAltname, CreateLink, Step
+from netalias.observed import Observed
 from netalias.system.backoff import BURST, LONGEST, SHORTEST
 from netalias.watch.controller import BUSY
 
@@ -716,3 +717,22 @@ def test_wishes_that_are_gone_are_not_missed() -> None:
     watched.controller.read_events()
     watched.load("eth0:1 10.0.0.2 kind label\n")
     assert watched.names() == ["eth0:1"]
+
+
+def test_one_that_has_gone_keeps_no_other_address_that_others_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its device goes after the reading by which IPv6 addresses are given up."""
+    watched = Watched("".join(f"eth0:{one} 2001:db8::{one} kind macvlan\n" for one in range(1, 4)))
+    observe = watched.engine.observe
+
+    def read() -> Observed:
+        found = observe()
+        undo(watched, "eth0_1")
+        return found
+
+    watched.controller.give_up(observe().aliases)
+    with monkeypatch.context() as patched:
+        patched.setattr(watched.engine, "observe", read)
+        watched.controller._lifecycle.give_up(watched.controller._impact.affected)
+    assert [alias.entry for alias in observe().aliases] == [None, None]
