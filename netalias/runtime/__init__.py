@@ -42,7 +42,8 @@ S_IFMT, S_IFREG = 0o170000, 0o100000
 
 class RuntimeDirectory:
     """The runtime directory of the namespace with inode *namespace*; acquire() waits *wait* seconds
-    at most.
+    at most. Whoever follows the lock file hears of a release (IN_CLOSE_WRITE of inotify(7)), of one
+    that is not *heard* does not.
 
     ``unsettled``: when the lock was taken there was a record of sysctls that a killed run may have
     left raised.
@@ -52,9 +53,10 @@ class RuntimeDirectory:
     cookie = 0
     """That of the last acquire()."""
 
-    def __init__(self, namespace: int, wait: float) -> None:
+    def __init__(self, namespace: int, wait: float, *, heard: bool = True) -> None:
         self.namespace = namespace
         self.wait = wait
+        self._access = os.O_RDWR if heard else os.O_RDONLY
         self._path = ""
         self._file = -1
 
@@ -81,7 +83,7 @@ class RuntimeDirectory:
         is writable.
         """
         self.cookie = cookie
-        self._file, self._path = _open(self.namespace)
+        self._file, self._path = _open(self.namespace, self._access)
         if not self._try():
             self._await()
         if cookie:
@@ -285,8 +287,8 @@ def unsettled(directory: str) -> bool:
         return False
 
 
-def _open(namespace: int) -> tuple[int, str]:
-    """The descriptor of the lock file, and its directory. Raises StateError.
+def _open(namespace: int, access: int) -> tuple[int, str]:
+    """The descriptor of the lock file, opened for *access*, and its directory. Raises StateError.
 
     Only a user without the right to write to SYSTEM goes elsewhere. If it is full or read-only, or
     if something stands in the place of the lock, another run may still hold the lock there.
@@ -296,10 +298,10 @@ def _open(namespace: int) -> tuple[int, str]:
         path = f"{base}/{namespace}"
         try:
             if base == SYSTEM and os.path.exists(f"{path}/lock"):
-                return _open_lock(path), path
+                return _open_lock(path, access), path
             make_folders(base)
             if _trusted(base):
-                return _made(base, path), path
+                return _made(base, path, access), path
         except OSError as error:
             if len(places) == 1 or (base == SYSTEM and not _denied(base, error)):
                 at = os.path.join(path, error.filename) if error.filename else path
@@ -346,7 +348,7 @@ def _denied(path: str, error: OSError) -> bool:
     return not _own(path)
 
 
-def _made(base: str, folder: str) -> int:
+def _made(base: str, folder: str, access: int) -> int:
     """The descriptor of the lock file; its folder is created if necessary.
 
     If root creates them for a service that owns *base*, both become the service's, which could not
@@ -354,10 +356,10 @@ def _made(base: str, folder: str) -> int:
     """
     owner = os.lstat(base).st_uid
     make_folders(folder)
-    return _open_lock(folder, owner if owner != os.geteuid() == 0 else -1)
+    return _open_lock(folder, access, owner if owner != os.geteuid() == 0 else -1)
 
 
-def _open_lock(folder: str, owner: int = -1) -> int:
+def _open_lock(folder: str, access: int, owner: int = -1) -> int:
     """The descriptor of the lock file; file and folder get *owner*, -1 for no change.
 
     A link as the folder is refused, since a service that owns the parent could redirect root by
@@ -372,9 +374,8 @@ def _open_lock(folder: str, owner: int = -1) -> int:
     try:
         if owner >= 0:
             os.fchown(home, owner, -1)
-        file = os.open(
-            "lock", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home
-        )
+        flags = access | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW
+        file = os.open("lock", flags, 0o600, dir_fd=home)
         try:
             check_regular(file, f"{folder}/lock")
             if owner >= 0:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from netalias.system.journal import Journal
 
 BUSY = 0.02
-"""Seconds between two tries to take the lock, at least: a try that fails closes the lock file, and
-that looks like a release by another process. Also between two readings of everything in a flood."""
+"""Seconds between two tries to take the lock, at least. Also between two readings of everything in
+a flood."""
 LOOK = 60.0
 """Seconds between two looks at what stands in the kernel."""
 

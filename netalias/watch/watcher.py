@@ -10,7 +10,7 @@ from netalias import errors, trust
 from netalias.engine.reconcile import Rules, check_reload
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
-from netalias.runtime import TEXTS
+from netalias.runtime import TEXTS, RuntimeDirectory
 from netalias.runtime.instance import Instance
 from netalias.system.bug import report
 from netalias.system.guarded import Guarded
@@ -68,7 +68,10 @@ class Watcher:
     """
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
-        engine = engine.derived(texts=False, claimant=self._session)  # see TextService
+        # Its own releases of the lock are no reason to look what others have done.
+        runtime = RuntimeDirectory(engine.setup.namespace, engine.setup.wait, heard=False)
+        # Without texts: see TextService.
+        engine = engine.derived(texts=False, claimant=self._session, runtime=runtime)
         self.engine = engine
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)

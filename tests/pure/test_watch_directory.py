@@ -162,3 +162,16 @@ def test_it_cannot_be_made(stage: Stage) -> None:
     assert stage.directory.due(now) is None
     assert "it is made again" in stage.said()[-1]
     assert stage.instance.stands()
+
+
+def test_its_own_releases_are_not_heard(stage: Stage) -> None:
+    """They are no reason to look what others have done; those of others are, again and again."""
+    own = RuntimeDirectory(NAMESPACE, 0, heard=False)
+    for _ in range(2):
+        own.acquire()
+        with pytest.raises(errors.LockBusy):
+            RuntimeDirectory(NAMESPACE, 0, heard=False).acquire()
+        own.release()
+        assert stage.serve() == []
+        stage.make()
+        assert stage.serve() == ["released"]
