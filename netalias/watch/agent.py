@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-from select import POLLOUT, poll
+from select import POLLIN, POLLOUT, poll
 
 from netalias import errors
 from netalias.cluster.orders import Stands, parse, parts
@@ -49,7 +49,7 @@ def spawn(link: int, folder: str, release: str = "") -> int:
 
 
 LEAVING = 5.0
-"""Seconds in which everything is given up at the end."""
+"""Seconds for the agent to leave the cluster at the end, also with all that it gives up."""
 
 
 class Agent:
@@ -130,9 +130,17 @@ class Agent:
             for fileno, events in state.poll(int(min(end - now, due or LEAVING) * 1000) + 1):
                 self.ready(fileno, events, self._clock())
 
-    def close(self) -> None:
-        """End the process. What stands runs out, unless another watcher goes on with it."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the process. What stands runs out, unless another watcher goes on with it. *wait*
+        until it has left the cluster, not for long, if the store does not answer: a service manager
+        kills what a service leaves behind."""
+        process = os.dup(self._pidfd) if wait and self._link is not None else -1
         self._end()
+        if process >= 0:
+            state = poll()
+            state.register(process, POLLIN)
+            state.poll(LEAVING * 1000)
+            os.close(process)
 
     # The agent
 

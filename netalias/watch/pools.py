@@ -57,13 +57,14 @@ class Pools:
         if self.agent is not None:
             self.agent.hear(event)
 
-    def close(self, *, release: bool = False) -> None:
-        """End the agent. What stands runs out, unless another watcher goes on with it; with
-        *release* it is given up first, so that others need not wait."""
+    def close(self, *, release: bool = False, wait: bool = True) -> None:
+        """End the agent, and *wait* for that (agent.py). What stands runs out, unless another
+        watcher goes on with it; with *release* it is given up first, so that others need not
+        wait."""
         if self.agent is not None:
             if release:
                 self.agent.release()
-            self.agent.close()
+            self.agent.close(wait=wait)
 
     def counts(self) -> Floats:
         """The numbers of addresses, for views.metrics.floats()."""

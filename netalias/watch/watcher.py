@@ -209,7 +209,8 @@ class Watcher:
         self.records.close(leave=left)
         if not left:
             self._try(self.relays.close)
-        self._try(lambda: self.pools.close(release=self._settings.release and not left))
+        giving = self._settings.release and not left
+        self._try(lambda: self.pools.close(release=giving, wait=not shared))
         self.claims.close()
         self.announcer.close()
         self.responder.close()

@@ -89,7 +89,7 @@ class Scripted:
 
     def end(self) -> None:
         """Reap all."""
-        self.agent.close()
+        self.agent.close(wait=False)
         self.link.close()
         for pid in self.processes:
             os.kill(pid, signal.SIGKILL)
@@ -348,3 +348,23 @@ def test_who_declares_nothing_of_it_loads_nothing_of_it(tmp_path: Path) -> None:
     assert (pools.due(0.0), pools.wanted(0.0)) == (None, {})
     assert not list(tmp_path.iterdir())
     assert {one.keyword for one in parse(f"{STORE}\n{WEB}").tasks} == {*KEYWORDS}
+
+
+def test_the_end_waits_until_the_agent_has_left_the_cluster(tmp_path: Path) -> None:
+    """It leaves when nobody has the other end of the link any more; who ends before would have it
+    killed by a service manager."""
+    made = Scripted(str(tmp_path))
+    left = tmp_path / "left"
+
+    def start(fileno: int, _: str) -> int:
+        words = ["sh", "-c", f"cat >/dev/null; sleep 0.1; echo >{left}"]
+        given = [(os.POSIX_SPAWN_DUP2, fileno, 0)]
+        made.processes.append(os.posix_spawnp("sh", words, os.environ, file_actions=given))
+        return made.processes[-1]
+
+    made.agent._start = start
+    made.declare(STORE, WEB)
+    made.agent.tick(made.watched.now)
+    made.agent.close()
+    assert left.exists()
+    os.waitpid(made.processes[0], 0)
