@@ -39,20 +39,23 @@ def detached(work: Callable[[Callable[[], None]], int]) -> int:
     os.close(begin)
     os.close(held)
     try:
-        os.waitpid(middle, 0)
+        _, status = os.waitpid(middle, 0)
         os.close(go)
         told = os.read(end, 1)
     finally:
         os.close(end)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        number = os.WEXITSTATUS(status)
+        raise OSError(number, os.strerror(number))
     return told[0] if told else SIGNALLED
 
 
 def _leave_child() -> None:
-    """Go on in a child, whose parent ends at once."""
+    """Go on in a child, whose parent ends at once; its status is the errno if there is none."""
     try:
         child = os.fork()
-    except OSError:
-        os._exit(errors.STATUS_BUG)
+    except OSError as error:
+        os._exit(error.errno or errors.STATUS_BUG)
     if child:
         os._exit(0)
 

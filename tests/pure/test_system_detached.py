@@ -52,3 +52,32 @@ def test_the_command_has_the_status(body: str, status: int) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == status, done.stderr
     assert done.stderr.startswith("alone\n")
+
+
+LACK = """
+import os, sys
+from netalias.system.detached import detached
+
+fork, forks = os.fork, []
+
+
+def forked():
+    forks.append(1)
+    if len(forks) == 2:
+        raise OSError(11, "Resource temporarily unavailable")
+    return fork()
+
+
+os.fork = forked
+try:
+    detached(lambda ready: 0)
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_cannot_be_made() -> None:
+    """The command says why, as where the first one cannot be made."""
+    words = [sys.executable, "-c", LACK]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "[Errno 11] Resource temporarily unavailable\n", done.stderr
