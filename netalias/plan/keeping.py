@@ -196,14 +196,17 @@ def decide(
         end = end_of(copies[key], now)
         former[key] = Former(*key, end - keep, end)
     # One that lasts longer than the limits of now would have begun later than now.
-    mixed = unknown or any(one.since > now for one in [*former.values()][-1:])
+    last = next(reversed(former.values()), None)
+    mixed = unknown or (last is not None and last.since > now)
     for key in sorted(lost):
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
         if key not in former and key not in taken and fits:
             former[key] = Former(*key, now, now + keep)
             found.lost.append(key)
-    found.returned = [key for key in taken if former.pop(key, None) is not None]
+    found.returned = sorted(former.keys() & taken)
+    for key in found.returned:
+        del former[key]
     found.kept = within(in_order(former) if mixed else former, limits, now)
     found.remove = [copies[key].address for key in copies if key not in found.kept]
     for key in [one for one in found.kept if one not in copies]:

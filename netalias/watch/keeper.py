@@ -375,7 +375,8 @@ class Keeper(Lines, Repeated):
         if subject not in self._leaving and subject.promoted != device.index:
             keeping.promote(self._engine, device)
             subject.promoted = device.index
-        return [one.until for one in [*found.kept.values()][:1]]
+        first = next(iter(found.kept.values()), None)
+        return [] if first is None else [first.until]
 
     def _record(self) -> None:
         devices = {name: subject.record() for name, subject in self._subjects.items()}

@@ -67,8 +67,7 @@ class Lifetimes:
 
     def batch(self) -> list[Key]:
         """The addresses for the next prolong(): what is unsure comes first."""
-        keys = [*self.unsure, *(key for key in self.waiting if key not in self.unsure)]
-        return keys[: self._most]
+        return sorted(self.waiting, key=lambda key: key not in self.unsure)[: self._most]
 
     def prolong(self, keys: Iterable[Key], standing: Sequence[Standing], observed: Observed) -> str:
         """Set the lifetimes of those of *keys*, a batch(), that stand; the first error, or empty.
