@@ -90,6 +90,12 @@ class Relay(Tunnel):
         """``relay0``."""
         return f"{KEYWORD}{self.unit}"
 
+    def has(self, name: str) -> bool:
+        """Whether *name* is that of its device, from now on if it has none yet."""
+        if self.unit < 0:
+            self.unit = names.number(name.removeprefix(KEYWORD))
+        return super().has(name)
+
     def __contains__(self, packed: bytes) -> bool:
         return any(packed in one for one in self.prefixes)
 

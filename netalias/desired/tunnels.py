@@ -87,6 +87,10 @@ class Tunnel(Task):
         """``vif0``."""
         return self.subject
 
+    def has(self, name: str) -> bool:
+        """Whether *name* is that of its device, from now on if it has none yet."""
+        return name == self.name
+
     @property
     def restoring(self) -> str:
         """The end of the one by hand."""
@@ -173,15 +177,17 @@ def unit_of(name: str) -> int:
     return unit if f"{KEYWORD}{unit}" == name and unit < UNITS else -1
 
 
-def carried(line: str) -> Tunnel | None:
-    """The task of a line that a process carries out; None for one of another version."""
+def tunnel_of(line: str, name: str = "") -> Tunnel | None:
+    """The tunnel of a line, which has the device *name* if one is given; None for a line that is
+    malformed or of another version, and for a device that it cannot have."""
     from netalias.desired.tasks import read as read_task
 
+    words = line.split()
     try:
-        task = read_task(line.split())
+        task = read_task(words) if words else None
     except errors.NetaliasError:
         return None
-    return task if isinstance(task, Tunnel) else None
+    return task if isinstance(task, Tunnel) and (not name or task.has(name)) else None
 
 
 def read(words: list[str]) -> Vif:

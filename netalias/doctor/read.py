@@ -115,13 +115,13 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
 
 def _tunnels(folder: str) -> dict[str, list[Fault]]:
     """The faults of the tunnels that are carried, by name."""
-    from netalias.desired import tunnels
+    from netalias.desired.tunnels import tunnel_of
     from netalias.runtime.tunnels import carried
     from netalias.tunnels import status
 
     found = {}
     for one in carried(folder):
-        task = tunnels.carried(one.line)
+        task = tunnel_of(one.line, one.name)
         if task is not None:
             found[one.name] = faults(task, one, status.read(one.pid, one.counters))
     return found

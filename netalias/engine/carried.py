@@ -47,9 +47,9 @@ def standing(engine: Engine) -> list[Standing]:
 
 def task_of(found: Carried) -> Tunnel | None:
     """The task of a record; None for one of another version."""
-    from netalias.desired.tunnels import carried
+    from netalias.desired.tunnels import tunnel_of
 
-    return carried(found.line)
+    return tunnel_of(found.line, found.name)
 
 
 def failing(engine: Engine, tasks: Sequence[Task], only: str = "") -> list[tuple[Task, str]]:

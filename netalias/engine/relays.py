@@ -12,7 +12,6 @@ from netalias import errors
 from netalias.engine.proxies import cases, key_of, publish, recorded, take_back
 from netalias.engine.tunnels import disable_ipv6, sent
 from netalias.model import AF_INET6, PROTOCOL
-from netalias.model.names import number
 from netalias.model.neighbours import AddProxy, Proxy
 from netalias.nat.forwarding import closed
 from netalias.plan import proxies, relays
@@ -125,16 +124,11 @@ def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> N
 
 def of_others(engine: Engine) -> list[Relay]:
     """The relays that other processes carry, with their names."""
-    from netalias.desired.relays import KEYWORD, Relay
+    from netalias.desired.relays import Relay
     from netalias.engine.carried import task_of
 
-    found = []
-    for one in carried(engine.runtime.path):
-        relay = task_of(one)
-        if one.pid != getpid() and isinstance(relay, Relay):
-            relay.unit = number(one.name.removeprefix(KEYWORD))
-            found.append(relay)
-    return found
+    others = [one for one in carried(engine.runtime.path) if one.pid != getpid()]
+    return [relay for relay in map(task_of, others) if isinstance(relay, Relay)]
 
 
 def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> Publication:

@@ -11,7 +11,7 @@ from os import getpid
 
 from netalias import errors
 from netalias.desired.tunnels import WIREGUARD
-from netalias.model import AF_INET6, MTU_INET6
+from netalias.model import AF_INET6, MTU_INET6, address_text
 from netalias.model.steps import DelLink
 from netalias.plan import tunnels as plan
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
 """Errnos of steps whose effect somebody else has brought about since the reading."""
-TUN = "tun"
-"""The kind of the device (IFLA_INFO_KIND)."""
 HISTORY = 1536
 """Bytes of the MTU that VIF had, where the kernel fragments the outer packets."""
 HIDDEN = "a service needs the drop-in tunnel.conf, a container the device"
@@ -91,6 +89,12 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
     return _explained(tunnel.name, lambda: engine.within(make))
 
 
+def addresses(engine: Engine) -> set[str]:
+    """The addresses of this host, as numbers. Raises KernelError."""
+    found = engine.snapshot().addresses.values()
+    return {address_text(one.family, one.local) for entries in found for one in entries}
+
+
 def opened(engine: Engine, tunnel: Tunnel) -> Carriage:
     """The carriage of a tunnel alone, new in the namespace. Raises as hold() does."""
     return engine.within(lambda: _carriage(tunnel))
@@ -133,6 +137,17 @@ def _carriage(tunnel: Tunnel) -> Carriage:
     keys.check_library()
     check_key(tunnel)
     return roaming.open_roaming(carriage_of(tunnel), outer.peer)
+
+
+def adopted(tunnel: Tunnel, fd: int) -> Carriage:
+    """The socket of a tunnel behind a descriptor. Raises UsageError, StateError."""
+    if not tunnel.outer.key:
+        from netalias.tunnels.carriage import adopt_carriage
+
+        return adopt_carriage(carriage_of(tunnel), fd)
+    from netalias.tunnels import roaming
+
+    return roaming.adopt_roaming(carriage_of(tunnel), fd, tunnel.outer.peer)
 
 
 def check_key(tunnel: Tunnel) -> None:
@@ -249,12 +264,19 @@ def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
     return sent(engine, plan.leftovers(kept, engine.kernel.routing().read()))
 
 
-def delete(engine: Engine, name: str) -> None:
+def index_of(engine: Engine, device: int) -> int:
+    """The index of the device of TUN behind a descriptor; 0 where there is none any more."""
+    from netalias.tunnels import tun
+
+    return engine.within(lambda: tun.index(device))
+
+
+def delete(engine: Engine, index: int) -> None:
     """Delete the device of a tunnel that another process holds open; no error without one. Raises
     KernelError."""
-    device = engine.snapshot().device(name)
-    if device is not None and device.kind == TUN:
-        sent(engine, [DelLink(name, device.index, device.group)])
+    device = engine.snapshot().devices.get(index) if index else None
+    if device is not None:
+        sent(engine, [DelLink(device.name, index, device.group)])
 
 
 def sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:

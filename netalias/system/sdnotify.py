@@ -102,16 +102,18 @@ class Service:
         now = clock_gettime_ns(CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
 
-    def store(self, name: str, descriptor: int) -> None:
-        """Have the manager keep a copy of a descriptor under *name*, beside others of that name.
+    def store(self, name: str, descriptor: int) -> bool:
+        """Have the manager keep a copy of a descriptor under *name*, beside others of that name;
+        whether it was told.
 
         It does not look at it (FDPOLL=0): it would drop a socket at the first error of its queue.
         """
-        self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", given=descriptor)
+        return self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", given=descriptor)
 
-    def forget(self, name: str) -> None:
-        """Have the manager close the descriptors that it keeps under *name*."""
-        self._send("FDSTOREREMOVE=1", f"FDNAME={name}")
+    def forget(self, name: str) -> bool:
+        """Have the manager close the descriptors that it keeps under *name*; whether it was
+        told."""
+        return self._send("FDSTOREREMOVE=1", f"FDNAME={name}")
 
     def stopping(self) -> None:
         """Report that shutdown has begun."""

@@ -178,7 +178,7 @@ class Keyed(Carriage):
 def adopt(text: str, fd: int, words: Mapping[str, str], values: memoryview) -> Keyed:
     """The carriage of a line (``udp:7777``) with its ``key``, about a descriptor that is inherited
     and has no connection; the line says ``to`` whom. Raises UsageError, StateError."""
-    carriage = roaming.kind(text).adopt(fd, text.partition(":")[2])
+    carriage = roaming.adopt_roaming(text, fd)
     key = keys.read(words["key"])
     peer = words.get("to", PASSIVE)
     return Keyed(carriage, key, None if peer == PASSIVE else (peer, carriage.port), values)

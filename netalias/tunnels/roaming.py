@@ -50,6 +50,15 @@ def open_roaming(text: str, peer: str = "") -> RoamingUdp:
     return made
 
 
+def adopt_roaming(text: str, fd: int, peer: str = "") -> RoamingUdp:
+    """The same about a descriptor that is inherited. Raises UsageError, StateError."""
+    made = kind(text).adopt(fd, text.partition(":")[2])
+    assert isinstance(made, RoamingUdp)
+    if peer:
+        made.connect((peer, made.port))
+    return made
+
+
 class RoamingUdp(Udp):
     """A socket of UDP whose peer is the one that connect() named last; see Carriage."""
 

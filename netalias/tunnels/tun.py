@@ -9,6 +9,7 @@ Source: linux/if_tun.h, struct virtio_net_hdr of linux/virtio_net.h.
 from __future__ import annotations
 
 import os
+from _socket import if_nametoindex
 from _struct import Struct
 from errno import EBADFD, EBUSY, EINVAL
 from fcntl import ioctl
@@ -156,6 +157,16 @@ def is_tap(fd: int) -> bool:
     """Whether the device behind a descriptor carries frames of Ethernet. Nothing of it is changed,
     which others may use. Raises StateError."""
     return bool(_asked(fd)[1] & IFF_TAP)
+
+
+def index(fd: int) -> int:
+    """The index of the device behind a descriptor, in the namespace of this thread; 0 for none."""
+    if fd < 0:
+        return 0
+    try:
+        return if_nametoindex(_asked(fd)[0].rstrip(b"\0").decode())
+    except (OSError, errors.StateError):
+        return 0
 
 
 def _asked(fd: int) -> tuple[bytes, int]:

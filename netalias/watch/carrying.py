@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from netalias import errors
 from netalias.desired.renewal import NOTHING
 from netalias.system.backoff import Backoff
 
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Protocol
 
+    from netalias import errors
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
     from netalias.engine.tunnels import Held
@@ -34,18 +34,6 @@ def kind(keyword: str) -> Kind:
     module = KINDS[keyword]
     found: Kind = __import__(module, fromlist=["settle"])
     return found
-
-
-def tunnel_of(line: str) -> Tunnel | None:
-    """The tunnel of a line; None for a malformed one, or one of another version."""
-    from netalias.desired.tasks import read
-    from netalias.desired.tunnels import Tunnel
-
-    try:
-        task = read(line.split())
-    except errors.NetaliasError:
-        return None
-    return task if isinstance(task, Tunnel) else None
 
 
 class Carrying:

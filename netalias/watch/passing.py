@@ -41,26 +41,31 @@ class Passed:
         self.pid = int(state.plane)
         self._filenos = [take(f"{self.name} {part}") for part in PARTS]
 
+    @property
+    def device(self) -> int:
+        """The descriptor of its device; -1 for none."""
+        return self._filenos[0]
+
     def held(self, tunnel: Tunnel) -> Held:
         """Its device, carriage and counters. Raises StateError where they are none; all are closed
         then."""
-        from netalias.engine.tunnels import Held, carriage_of
+        from netalias.engine.tunnels import Held, adopted
         from netalias.tunnels import tun
-        from netalias.tunnels.carriage import adopt_carriage
         from netalias.tunnels.counters import Counters
 
         device, carriage, count, _ = self._filenos
-        try:
-            found = Held(
-                tun.adopt(device),
-                adopt_carriage(carriage_of(tunnel), carriage),
-                Counters.adopt(count),
-            )
-        except (OSError, errors.NetaliasError) as error:
-            self.close()
-            raise errors.StateError(f"{self.name}: it cannot be taken over: {error}") from None
-        self._filenos[:3] = [-1, -1, -1]
-        return found
+        why = "a part is missing"
+        if min(device, carriage, count) >= 0:
+            try:
+                found = Held(tun.adopt(device), adopted(tunnel, carriage), Counters.adopt(count))
+            except (OSError, errors.NetaliasError) as error:
+                why = str(error)
+            else:
+                self._filenos[:3] = [-1, -1, -1]
+                return found
+        # Only now: a socket in the frames of the error closes its descriptor with them.
+        self.close()
+        raise errors.StateError(f"{self.name}: it cannot be taken over: {why}")
 
     def plane(self) -> int:
         """The descriptor of its process, which is the caller's from now on; -1 for none."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netalias.desired.relays import Relay
     from netalias.desired.tasks import Task
+    from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
     from netalias.model import Device
     from netalias.model.events import Event, State
@@ -53,6 +54,13 @@ class Relays(Repeated):
         self._relays: list[Relay] = []
         self._told: set[str] = set()
         self._loaded = False
+
+    def resume(self, tunnels: Iterable[Tunnel]) -> None:
+        """Have relays keep the names that they had under the watcher before, which carried
+        *tunnels*; before load()."""
+        from netalias.desired.relays import Relay
+
+        self._relays = [one for one in tunnels if isinstance(one, Relay)]
 
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines, of which the last of the same prefixes holds, and give each relay its

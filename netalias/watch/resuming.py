@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.watch.carrying import Carrying, tunnel_of
+from netalias.desired.tunnels import tunnel_of
+from netalias.watch.carrying import Carrying
 from netalias.watch.lines import Lines
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ class Resuming(Lines):
         self._passed: dict[str, Passed] = {}
         self._alone = True
         self._store: Store | None = None
+        self._addresses: set[str] | None = None
 
     def filenos(self) -> dict[str, int]:
         """The descriptors that another watcher can take over, by their roles."""
@@ -63,16 +65,26 @@ class Resuming(Lines):
 
             self._store = Store(start.service)
 
+    def former(self) -> list[Tunnel]:
+        """The tunnels of the watcher before, with the names of their devices."""
+        found = [tunnel_of(one.line, one.name) for one in self._passed.values()]
+        return [one for one in found if one is not None]
+
     def accepted(self) -> None:
         """The watcher before has ended: so do its tunnels that have no line any more."""
         self._alone = True
         for one in self._passed.values():
+            index = self._index(one.device)
             one.end()
-            self._let_go(one.name)
+            self._let_go(one.name, index)
             self._gone(one.name)
         self._passed = {}
         if self._store is not None:
             self._store.begin()
+            for name, carrying in self._carried.items():
+                if carrying.held is None:  # the one before had no data plane to hand over
+                    self._store.drop(name)
+                    carrying.due = 0.0
         self._keep()
 
     def _gone(self, name: str) -> None:
@@ -86,31 +98,62 @@ class Resuming(Lines):
         if found is None or not (self._alone or found.line == task.text):
             return Carrying(task)
         del self._passed[task.name]
-        one = Carrying(task if found.line == task.text else tunnel_of(found.line) or task)
+        former = tunnel_of(found.line, found.name) if found.line != task.text else None
+        one = Carrying(former or task)
+        index = self._index(found.device)
         try:
             one.held = found.held(one.task)
             one.mtu, one.pid, one.pidfd = found.mtu, found.pid, found.plane()
+            one.adrift = bool(one.task.outer.peer) and self._is_gone(one.held.carriage.local)
         except errors.StateError as error:
             self._journal.error(error.line())
             if self._alone:
-                self._let_go(one.name)
+                self._let_go(one.name, index)
         return one
+
+    def _is_gone(self, local: str) -> bool:
+        """Whether this host has the address of a socket no more; no event tells of what has gone
+        while no watcher ran."""
+        if not local:
+            return False
+        if self._addresses is None:
+            from netalias.engine.tunnels import addresses
+
+            self._addresses = addresses(self._engine)
+        return local not in self._addresses
+
+    def _has_freed(self, name: str) -> bool:
+        """Have the service manager close the socket of a tunnel, with which it has the port; False
+        without one."""
+        if self._store is not None:
+            self._store.free(name)
+        return self._store is not None
 
     def _keep(self) -> None:
         """Have the service manager keep the tunnels as they are now."""
         if self._store is not None:
             for one in self._carried.values():
-                self._store.keep(one)
+                if not self._store.keep(one):
+                    break  # the next tick tries again
 
-    def _let_go(self, name: str) -> None:
-        """Have the service manager keep a tunnel no more. Its device would go when the manager
-        closes it, too late for another one of this name."""
+    def _index(self, device: int) -> int:
+        """The index of the device behind a descriptor, if a service manager may have it as well;
+        else 0."""
+        if self._store is None:
+            return 0
+        from netalias.engine.tunnels import index_of
+
+        return index_of(self._engine, device)
+
+    def _let_go(self, name: str, index: int) -> None:
+        """Have the service manager keep a tunnel no more. Its device goes when the manager closes
+        it, which may be too late for another one of this name: so that of *index* is deleted."""
         if self._store is None:
             return
         from netalias.engine.tunnels import delete
 
         self._store.drop(name)
         try:
-            delete(self._engine, name)
+            delete(self._engine, index)
         except errors.NetaliasError as error:
             self._journal.error(error.line())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from netalias.desired.tunnels import tunnel_of
 from netalias.model.names import number
 
 TYPE_CHECKING = False
@@ -31,7 +32,8 @@ class State:
 
 
 def states(kept: Mapping[str, int]) -> list[State]:
-    """The tunnels among the descriptors *kept*; one without a whole state is none."""
+    """The tunnels among the descriptors *kept*; one without the state of a tunnel that
+    has its name is none."""
     found = []
     for role, descriptor in kept.items():
         name, _, part = role.rpartition(" ")
@@ -43,7 +45,7 @@ def states(kept: Mapping[str, int]) -> list[State]:
             continue  # another thing under our name
         words = dict(line.partition(" ")[::2] for line in text.splitlines())
         mtu = number(words.get("mtu", ""))
-        if words.get("line") and mtu > 0:
+        if mtu > 0 and tunnel_of(words.get("line", ""), name) is not None:
             found.append(State(name, words["line"], mtu))
     return found
 

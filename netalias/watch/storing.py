@@ -15,6 +15,8 @@ from netalias.watch.stored import STATE, make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netalias.system.sdnotify import Service
     from netalias.tunnels.plane import Descriptor
     from netalias.watch.carrying import Carrying
@@ -29,39 +31,56 @@ class Store:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._begun = False
-        self._kept: dict[str, tuple[object, ...]] = {}
+        self._kept: dict[str, object] = {}
 
     def begin(self) -> None:
         """Keep tunnels from now on, if there is a manager: this process is the service."""
         self._begun = self._service.told
 
-    def keep(self, one: Carrying) -> None:
-        """Have a tunnel kept as it is now. WireGuard is the kernel's, and outlives us anyway."""
+    def keep(self, one: Carrying) -> bool:
+        """Have a tunnel kept as it is now; False if the manager does not listen. WireGuard is the
+        kernel's, and outlives us anyway."""
         if not self._begun or one.held is None or one.task.outer.carriage == WIREGUARD:
-            return
+            return True
         held = one.held
-        now = (held.device, held.carriage, held.count, (one.task.text, one.mtu))
-        before, self._kept[one.name] = self._kept.get(one.name, (None,) * len(now)), now
-        for part, former, each in zip(KEPT, before, now, strict=True):
-            if former != each:
-                self._replace(f"{one.name} {part}", each)
+        parts = (held.device, held.carriage, held.count, (one.task.text, one.mtu))
+        for part, each in zip(KEPT, parts, strict=True):
+            name = f"{one.name} {part}"
+            if self._kept.get(name) != each:
+                if not self._replace(name, each):
+                    return False
+                self._kept[name] = each
+        return True
 
-    def _replace(self, name: str, part: Descriptor | tuple[str, int]) -> None:
+    def _replace(self, name: str, part: Descriptor | tuple[str, int]) -> bool:
         """Have the manager keep another descriptor under a name; a process before this one may have
-        had it keep one."""
-        self._service.forget(name)
+        had it keep one. Whether it was told."""
+        if not self._service.forget(name):
+            return False
         if not isinstance(part, tuple):
-            self._service.store(name, part.fileno())
-            return
+            # A socket that waits to be opened anew has none.
+            return part.fileno() < 0 or self._service.store(name, part.fileno())
         try:
             file = make(*part)
         except OSError:
-            return  # the next process begins anew
-        self._service.store(name, file)
-        os.close(file)
+            return True  # the next process begins anew
+        try:
+            return self._service.store(name, file)
+        finally:
+            os.close(file)
 
     def drop(self, name: str) -> None:
         """Have a tunnel kept no more."""
-        self._kept.pop(name, None)
-        for part in KEPT:
-            self._service.forget(f"{name} {part}")
+        self._forget(name, KEPT)
+
+    def free(self, name: str) -> None:
+        """Have the socket of a tunnel kept no more."""
+        self._forget(name, KEPT[1:2])
+
+    def _forget(self, name: str, parts: Sequence[str]) -> None:
+        """Have parts of a tunnel kept no more. The manager has closed them then, unless it takes
+        its time: so nobody has their names and ports any more."""
+        for part in parts:
+            self._kept.pop(f"{name} {part}", None)
+        if all(self._service.forget(f"{name} {part}") for part in parts):
+            self._service.barrier()

@@ -68,8 +68,10 @@ class Beginning:
         self.close()
 
     def take(self, role: str) -> int:
-        """The descriptor with a role, which is the caller's from now on; -1 for none."""
-        return self._kept.pop(role, -1)
+        """The descriptor with a role, which is the caller's from now on; -1 for none. Of what the
+        service manager has kept only parts of tunnels count (passing.py): it also hands over
+        sockets, under any names."""
+        return self._kept.pop(role, -1) if " " in role else -1
 
     def accept(self) -> None:
         """Go on in the place of the other watcher. Raises StateError if that goes on itself."""

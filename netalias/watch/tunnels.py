@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from errno import EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH, ENODEV, ESRCH
+from errno import EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH, ENODEV, ESRCH
 from select import POLLIN, poll
 
 from netalias import errors
@@ -21,7 +21,7 @@ from netalias.runtime import tasks as carried
 from netalias.runtime import tunnels as record
 from netalias.system.backoff import Backoff, RepairBackoff
 from netalias.system.process import tell
-from netalias.watch.carrying import KINDS, Carrying, kind, tunnel_of
+from netalias.watch.carrying import KINDS, Carrying, kind
 from netalias.watch.keyfiles import KeyFiles
 from netalias.watch.repeated import BUSY, LOOK
 from netalias.watch.resuming import Resuming
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netalias.engine.tunnels import Held
     from netalias.model.events import Event
     from netalias.system.journal import Journal
+    from netalias.tunnels.carriage import Carriage
 
 END = 2.0
 """Seconds that a data plane has to end by itself."""
@@ -205,7 +206,7 @@ class Tunnels(Resuming):
         a file. A malformed line of these, or one of another version, is ignored."""
         if not (self._declared or self._asked):
             return
-        from netalias.desired.tunnels import Tunnel
+        from netalias.desired.tunnels import Tunnel, tunnel_of
 
         yield from (one for one in self._declared if isinstance(one, Tunnel))
         yield from (one for one in map(tunnel_of, self._asked.values()) if one is not None)
@@ -352,18 +353,30 @@ class Tunnels(Resuming):
         """Have a carriage send from the address that leads to its peer now. The device stays, and
         so do the flows. Raises StateError while there is none."""
         assert one.held is not None
-        from netalias.engine.tunnels import mtu_of, opened
+        from netalias.engine.tunnels import mtu_of
 
         self._halt(one, signal.SIGHUP)
         one.held.carriage.close()
         try:
-            one.held.carriage = carriage = opened(self._engine, one.task)
+            one.held.carriage = carriage = self._opened(one)
         except errors.KernelError as error:
             why = "no address leads to its peer: " if error.errno in LOST else ""
             raise errors.StateError(f"{one.name}: {why}{error}", error.hint) from None
         one.mtu = self._engine.within(lambda: mtu_of(one.task, carriage))
         one.adrift = False
-        self._journal.notice(f"{one.name}: goes on from {one.held.carriage.local}")
+        where = f"from {carriage.local}" if carriage.local else "with another socket"
+        self._journal.notice(f"{one.name}: goes on {where}")
+
+    def _opened(self, one: Carrying) -> Carriage:
+        """A new socket for a tunnel. Raises as engine.tunnels.hold() does."""
+        from netalias.engine.tunnels import opened
+
+        try:
+            return opened(self._engine, one.task)
+        except errors.KernelError as error:
+            if error.errno != EADDRINUSE or not self._has_freed(one.name):
+                raise
+        return opened(self._engine, one.task)
 
     def _run(self, one: Carrying) -> None:
         """Start the data plane of a tunnel, in its namespace: it asks for the MTU of paths."""
@@ -433,9 +446,10 @@ class Tunnels(Resuming):
         self._halt(one)
         one.adrift = False
         if one.held is not None:
+            index = self._index(one.held.device.fileno())
             one.held.close()
             one.held = None
-            self._let_go(one.name)
+            self._let_go(one.name, index)
 
     def _halt(self, one: Carrying, gently: int = signal.SIGTERM) -> None:
         """End the data plane of a tunnel: by SIGHUP where another one goes on, so that the peer is

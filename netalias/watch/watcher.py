@@ -127,6 +127,8 @@ class Watcher:
         self.starter = Starter(start.take("alive"), start.take("lifeline"))
         self.tunnels = self.starter.tunnels(engine, self.journal, self._folder, self.relays.load)
         self.tunnels.take_over(start)
+        if start.tunnels:
+            self.relays.resume(self.tunnels.former())
         self.records = kept_in(engine, state, self.journal, monotonic, self._folder)
         self.pools = Pools(
             self.controller, self.claims, self.journal, monotonic, self._folder, settings.program

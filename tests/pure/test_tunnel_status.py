@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from netalias.desired.tunnels import carried
+from netalias.desired.tunnels import tunnel_of
 from netalias.observed.tunnels import PATIENCE, faults
 from netalias.runtime.tunnels import Carried
 from netalias.tunnels import counters, status
@@ -15,7 +15,7 @@ LINE = "vif0 198.51.100.7/24 to 203.0.113.9 carriage udp:7777 key /etc/vif0.key"
 
 def found(count: Counters) -> list[str]:
     """The checks that find a fault, once the patience with a silent peer has ended."""
-    tunnel = carried(LINE)
+    tunnel = tunnel_of(LINE)
     assert tunnel is not None
     data = bytes(count.values)
     read = status.Status(data, monotonic() + PATIENCE + 1)

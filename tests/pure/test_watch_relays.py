@@ -10,6 +10,8 @@ import pytest
 from test_desired_declarations import parse
 from watched import state_of
 
+from netalias.desired.relays import Relay
+from netalias.desired.tunnels import tunnel_of
 from netalias.engine import Engine, Setup
 from netalias.engine.proxies import carry_out, planned
 from netalias.kernel.memory import Memory
@@ -260,6 +262,20 @@ def test_it_does_not_matter_what_comes_first(host: Host, order: tuple[str, ...])
         host.act()
     assert [one.text for one in host.kernel.proxies()] == SINGLES
     assert len(host.routes()) == 3
+
+
+def test_a_relay_keeps_the_name_that_it_had_under_the_watcher_before(host: Host) -> None:
+    """Though the one with the first name has gone meanwhile; a line that had another port takes
+    no name from one that has it still."""
+    lines = [f"relay 10.7.0.{last} on eth0 carriage udp:{last}" for last in (1, 2, 3)]
+    found = parse("\n".join(lines[1:]))
+    former = [tunnel_of(lines[2], "relay1"), tunnel_of(lines[1], "relay2")]
+    second = host.another()
+    second.resume([one for one in former if one is not None])
+    second.load(found.tasks)
+    assert [one.name for one in found.tasks if isinstance(one, Relay)] == ["relay2", "relay1"]
+    assert tunnel_of(lines[0], "relay007") is None
+    assert tunnel_of(lines[0], "vif0") is None
 
 
 def test_two_relays_have_a_name_each(host: Host) -> None:

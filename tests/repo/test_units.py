@@ -217,10 +217,12 @@ def test_the_watcher_is_watched() -> None:
 
 
 def test_tunnels_stay_over_a_restart_of_the_watcher() -> None:
-    """The signal before a restart, which it alone gets, and room for every tunnel."""
+    """The signal before a restart, which it alone gets, and room for every tunnel. A version that
+    does not know the signal ends by it."""
     unit = settings(WATCH)
     assert unit["Service.KillMode"] == ["mixed"]
     assert unit["Service.RestartKillSignal"] == [RESTART.name]
+    assert unit["Service.SuccessExitStatus"] == [RESTART.name]
     assert int(unit["Service.FileDescriptorStoreMax"][0]) >= 2 * UNITS * len(KEPT)
 
 
@@ -228,7 +230,8 @@ def test_both_services_are_as_tight() -> None:
     """What the one may not do the other one may not do."""
     own = {"Type", "NotifyAccess", "RemainAfterExit", "ExecStart", "ExecReload", "ExecStopPost",
            "Restart", "RestartSec", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec",
-           "KillMode", "RestartKillSignal", "FileDescriptorStoreMax"}  # fmt: skip
+           "KillMode", "RestartKillSignal", "SuccessExitStatus",
+           "FileDescriptorStoreMax"}  # fmt: skip
     one, other = (
         {name: value for name, value in settings(path).items()
          if name.startswith("Service.") and name.partition(".")[2] not in own}

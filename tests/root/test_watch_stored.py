@@ -13,11 +13,13 @@ from command import Command
 from service_manager import Manager
 from support import until
 from test_takeover_tunnels import WINDOW, Flow
+from test_tunnel_keyed import written
 from test_vif import Vif, words_of
 from tunnelled import OUTER
 from watcher import Watch, successor, watching
 
 from netalias.runtime import tunnels as record
+from netalias.system import descriptors
 
 PARTS = [f"vif0 {part}" for part in ("device", "carriage", "counters", "state")]
 RULE = "rule show pref 32700"
@@ -160,18 +162,142 @@ def test_a_device_that_has_gone_meanwhile(kept: Kept) -> None:
 
 
 def test_any_descriptors_are_closed(kept: Kept) -> None:
-    """Of another version, incomplete, of other things under our names, and twice."""
-    names = [*PARTS, *PARTS, "vif1 state", "vif0", "stored", "vif1 device"]
+    """Of another version, incomplete, of other things under our names, and twice; also sockets that
+    a unit calls as the things are called that a watcher hands over."""
+    roles = ["lock", "claim", "texts", "alive", "lifeline", "events"]
+    names = [*PARTS, *PARTS, "vif1 state", "vif0", "stored", "vif1 device", *roles]
     for name in names:
         kept.manager.kept.setdefault(name, []).append(os.open("/dev/zero", os.O_RDONLY))
-    line = os.memfd_create("line")
-    os.write(line, b"line no tunnel\nmtu 1400\n")
-    kept.manager.kept["vif2 state"] = [line]
+    for name, text in (("vif2", "no tunnel"), ("vif3", ""), ("vif4", f"vif0 {kept.vif.own}")):
+        line = os.memfd_create("line")
+        os.write(line, f"line {text}\nmtu 1400\n".encode())
+        kept.manager.kept[f"{name} state"] = [line]
     with kept.runs() as watch:
         kept.plane(watch)
         kept.manager.keeps(*PARTS)
         held = Path(f"/proc/{watch.process.pid}/fd")
         assert "/dev/zero" not in {os.readlink(one) for one in held.iterdir()}
+
+
+def test_a_part_that_is_missing(kept: Kept) -> None:
+    """As where the store of the manager was full: the tunnel begins anew, at once."""
+    vif = kept.vif
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        killed(watch)
+    before = vif.indexes()[0]
+    for part in PARTS[:3]:
+        descriptors.close(kept.manager.kept.pop(part))
+        with kept.runs() as watch:
+            kept.plane(watch)
+            assert watch.said[-2].endswith("vif0: it cannot be taken over: a part is missing")
+            assert vif.indexes()[0] not in ("", before)
+            kept.manager.keeps(*PARTS)
+            killed(watch)
+
+
+def test_the_device_of_another_program_stays(kept: Kept) -> None:
+    """It got the name after somebody had deleted ours."""
+    vif = kept.vif
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        killed(watch)
+    vif.here.ip("link del vif0")
+    vif.here.ip("tuntap add dev vif0 mode tun")
+    before = vif.indexes()[0]
+    with kept.runs() as watch:
+        assert any("vif0: there is a device of this name" in line for line in watch.said)
+        assert watch.end() == 0
+    assert vif.indexes()[0] == before
+
+
+@pytest.mark.parametrize("change", ["to", "key"])
+def test_another_socket_at_the_same_port(kept: Kept, change: str) -> None:
+    """A new line asks for it, and the manager still has the former one: it lets go of it."""
+    vif, key = kept.vif, kept.vif.folder / "key"
+    written(key, bytes(range(32)))
+    words, says = {
+        "to": (f"to {OUTER[1]} carriage udp:7777", f"from {OUTER[0]}"),
+        "key": (f"to passive carriage udp:7777 key {key}", "with another socket"),
+    }[change]
+    kept.file.write_text(f"vif0 {vif.own} to passive carriage udp:7777\n")
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        before = vif.indexes()[0]
+        kept.file.write_text(f"vif0 {vif.own} {words}\n")
+        watch.says(f"vif0: goes on {says}")
+        kept.plane(watch)
+        assert vif.indexes()[0] == before
+        kept.manager.keeps(*PARTS)
+
+
+def test_another_key_after_a_restart(kept: Kept) -> None:
+    """A socket with a key has no connection: the next watcher knows the path to the peer all the
+    same, and so the MTU."""
+    vif, key = kept.vif, kept.vif.folder / "key"
+    written(key, bytes(range(32)))
+    kept.file.write_text(f"vif0 {vif.own} to {OUTER[1]} carriage udp:7777 key {key}\n")
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        before = vif.here.ip("link show vif0").partition(" mtu ")[2].split()[0]
+        killed(watch)
+    with kept.runs() as watch:
+        plane = kept.plane(watch)
+        written(key, bytes(range(1, 33)))
+        watch.says("vif0: its key file changed")
+        until(lambda: kept.plane(watch) != plane)
+        assert f" mtu {before} " in vif.here.ip("link show vif0")
+
+
+def test_an_address_that_has_gone_meanwhile(kept: Kept) -> None:
+    """The device stays, and the socket is another one."""
+    vif = kept.vif
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        before = vif.indexes()[0]
+        killed(watch)
+    vif.here.ip(f"addr del {OUTER[0]}/24 dev eth9")
+    vif.here.ip("addr add 10.9.0.3/24 dev eth9")
+    with kept.runs() as watch:
+        if not any("goes on from 10.9.0.3" in line for line in watch.said):
+            watch.says("vif0: goes on from 10.9.0.3")
+        assert vif.indexes()[0] == before
+        kept.manager.keeps(*PARTS)
+
+
+def test_relays_keep_their_names(kept: Kept) -> None:
+    """The device of a relay has no name in its line: the first one has gone meanwhile, and the
+    second one has another port."""
+    line = "relay 10.1.0.5{0} on eth9 to passive carriage udp:778{0}\n"
+    kept.file.write_text(line.format(0) + line.format(1))
+    names = [part.replace("vif0", name) for name in ("relay0", "relay1") for part in PARTS]
+    here = kept.vif.here
+    with kept.runs() as watch:
+        kept.manager.keeps(*names)
+        before = here.ip("-o link show relay1").partition(":")[0]
+        killed(watch)
+    kept.file.write_text(line.format(1).replace("7781", "7783"))
+    with kept.runs() as watch:
+        kept.manager.keeps(*names[4:])
+        assert any("relay1: carriage changed: the device stays" in one for one in watch.said)
+        assert here.ip("-o link show relay1").partition(":")[0] == before
+        assert "relay0" not in here.names()
+
+
+def test_one_without_a_data_plane_at_a_takeover(kept: Kept) -> None:
+    """It is not handed over, and begins anew: the manager has no device of its name any more."""
+    vif = kept.vif
+    with kept.runs() as watch:
+        kept.manager.keeps(*PARTS)
+        before = vif.indexes()[0]
+        vif.here.ip(f"addr del {OUTER[0]}/24 dev eth9")
+        watch.says("vif0: no address leads to its peer")
+        with successor(watch, str(kept.file)) as second:
+            until(lambda: "vif0" not in vif.here.names())
+            vif.here.ip(f"addr add {OUTER[0]}/24 dev eth9")
+            kept.plane(second)
+            assert vif.indexes()[0] not in ("", before)
+            kept.manager.keeps(*PARTS)
 
 
 def test_who_takes_over_has_them_kept(kept: Kept) -> None:
