@@ -20,10 +20,13 @@ from watcher import Events, watching
 
 import netalias
 from netalias.model.events import ARRIVAL, DEPARTURE, FLAG
+from netalias.system import inotify
 from netalias.system.inotify import Followed
 from netalias.watch.settings import Settings
 from netalias.watch.watcher import Watcher
 
+IN_CLOSE_NOWRITE = 0x010
+"""linux/inotify.h: the watcher closes a lock file that it has opened for reading."""
 UNDO = """
 import os, subprocess, sys
 from netalias.kernel.netlink import Netlink
@@ -204,8 +207,11 @@ def test_after_a_kill_the_next_one_finds_the_world(cli: Command, conf: Path, tex
         watch.shows("eth9:0", "eth9:1")
 
 
-def test_a_file_that_changes_while_it_begins(cli: Command, conf: Path, texts: Path) -> None:
+def test_a_file_that_changes_while_it_begins(
+    cli: Command, conf: Path, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is read before the lock is asked for, and again."""
+    monkeypatch.setattr(inotify, "CONTENT", inotify.CONTENT | IN_CLOSE_NOWRITE)
     cli("reconcile", "-q", str(conf))
     path = f"/run/netalias/{cli.namespace.inode}/lock"
     with open(path, "rb") as lock, Followed() as tries:
