@@ -44,15 +44,17 @@ def _unknown(word: str, name: str) -> errors.UsageError:
 
 
 class Log:
-    """Lines of one link, with ``name`` in front; *say* takes the level and the line."""
+    """Lines of one link, with ``name`` in front; *say* takes the level and the line. The name of a
+    link of a bundle ends with its device, which is not named twice."""
 
-    __slots__ = ("_say", "levels", "name")
+    __slots__ = ("_device", "_say", "levels", "name")
 
     def __init__(
         self, say: Callable[[str, str], object], name: str, levels: frozenset[str] = USUAL
     ) -> None:
         self._say = say
         self.name = name
+        self._device = f"{name.partition(': ')[2]}: "
         self.levels = levels
 
     def note(self, level: str, text: str) -> None:
@@ -62,7 +64,7 @@ class Log:
 
     def warning(self, text: str) -> None:
         """A line that cannot be turned off."""
-        self._say("warning", f"{self.name}: {text}")
+        self._say("warning", f"{self.name}: {text.removeprefix(self._device)}")
 
     def dump(self, level: str, text: str, data: bytes | bytearray | memoryview) -> None:
         """*text* and then *data* in hex, if the level is on."""

@@ -56,3 +56,11 @@ def test_lines_and_dumps() -> None:
         ("phase", "l0: closed -> opening"),
         ("warning", "l0: so"),
     ]
+
+
+def test_a_link_of_a_bundle_names_its_device_once() -> None:
+    """What is told of a device begins with it, and so does each line of its link."""
+    lines: list[tuple[str, str]] = []
+    for name in ("l0: h:1", "l0"):
+        Log(lambda *line: lines.append(line), name).warning("h:1: Connection refused")
+    assert lines == [("warning", "l0: h:1: Connection refused")] * 2
