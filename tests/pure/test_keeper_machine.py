@@ -140,7 +140,10 @@ class Keeping(RuleBasedStateMachine):
         """One goes and another one comes; the watcher may act in between."""
         if old.partition("/")[0] not in self.there or new.partition("/")[0] in self.there:
             return
-        self.kept.remove(old)
+        try:
+            self.kept.remove(old)
+        except errors.NetaliasError:
+            return  # it has another mask
         if pause:
             self.quiet()
         else:
