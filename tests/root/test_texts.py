@@ -147,6 +147,7 @@ def test_the_folder_is_one_namespace_s(place: Place):
     other.close()
 
 
+@pytest.mark.alone  # a namespace that another test makes may get the inode of the one that is gone
 def test_the_folder_of_a_namespace_that_is_gone(place: Place) -> None:
     """The next one that is changed takes it over, whichever processes hide their namespaces."""
     other = Namespace()
