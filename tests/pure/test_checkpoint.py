@@ -419,11 +419,15 @@ def test_a_guard_of_a_former_version(stage: Stage) -> None:
     """0.4 took no lock: the words of its command tell which process is one."""
     words = [sys.executable, "-c", "import time; time.sleep(60)", "--confirm=60", "reconcile"]
     former = subprocess.Popen(words)
-    forge(stage, former)
-    assert checkpoint.unguarded(stage.folder) == ""
-    assert checkpoint.confirm(stage.folder) == "beef"
-    former.terminate()
-    assert former.wait() == -signal.SIGTERM
+    try:
+        told = Path(f"/proc/{former.pid}/cmdline")
+        until(lambda: b"reconcile" in told.read_bytes())  # Popen() returns a little earlier
+        forge(stage, former)
+        assert checkpoint.unguarded(stage.folder) == ""
+        assert checkpoint.confirm(stage.folder) == "beef"
+    finally:
+        former.kill()
+        former.wait()
 
 
 def test_readers_do_not_take_each_other_for_a_guard(
