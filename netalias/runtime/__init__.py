@@ -178,15 +178,21 @@ def opened_folder(folder: str) -> int:
     return os.open(folder, os.O_DIRECTORY | NOFOLLOW)
 
 
+def opened_file(folder: str, name: str) -> int:
+    """The descriptor of a file in a directory, to read it. Raises OSError, also for a link to
+    one."""
+    home = opened_folder(folder)
+    try:
+        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=home)
+    finally:
+        os.close(home)
+
+
 def read_file(path: str) -> bytes:
     """The content of a small file, at most SIZE_MAX bytes; empty without one. Raises OSError."""
     folder, _, name = path.rpartition("/")
     try:
-        home = opened_folder(folder)
-        try:
-            file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=home)
-        finally:
-            os.close(home)
+        file = opened_file(folder, name)
     except FileNotFoundError:
         return b""
     try:

@@ -11,7 +11,7 @@ import os
 from errno import EAGAIN
 from fcntl import LOCK_NB, LOCK_SH, flock
 
-from netalias.runtime import NOFOLLOW, check_regular, opened_folder
+from netalias.runtime import check_regular, opened_file
 
 LOCK = "guard.lock"
 WAIT = 1.0
@@ -51,11 +51,7 @@ def is_guard(folder: str, pid: int) -> bool:
 def _is_held(folder: str) -> bool:
     """Whether somebody holds the lock; True where this user may not look."""
     try:
-        home = opened_folder(folder)
-        try:
-            file = os.open(LOCK, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=home)
-        finally:
-            os.close(home)
+        file = opened_file(folder, LOCK)
     except PermissionError:
         return True
     except OSError:

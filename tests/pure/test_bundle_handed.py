@@ -81,7 +81,7 @@ def test_what_waits_goes_along() -> None:
 
 
 def test_a_state_is_whole() -> None:
-    """What plain() gives has a field for each that the layout has, and no other."""
+    """plain() has exactly the fields of the layout."""
     pair, _ = under_load(FAST, SLOW)
     plain = {**pair.a.bundle.plain(), "dropped": 3}
     found = BUNDLE.parse(BUNDLE.build(plain))

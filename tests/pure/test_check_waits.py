@@ -1,4 +1,4 @@
-"""What `check` and `reconcile` tell beside a watcher, and while others are at work."""
+"""Reports of `check` and `reconcile` beside a watcher, and while others are at work."""
 
 from __future__ import annotations
 

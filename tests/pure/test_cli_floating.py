@@ -209,7 +209,7 @@ def test_a_forced_batch_forces_each_line(host: Host, capsys: pytest.CaptureFixtu
 def test_nobody_answers_for_it_by_a_proxy_entry(
     host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """That is what publish does; what stands is taken away, and others are published."""
+    """publish refuses to add one, removes one that stands, and publishes other addresses."""
     host.memory.add_device("br0", up=True)
     for text in (
         "publish 10.0.0.5 10.0.0.100 dev br0",
@@ -319,8 +319,9 @@ def test_check_tells_of_a_store_that_decides_nothing(
     lines: str,
     status: int,
 ) -> None:
-    """What should stand here is not known, which is no difference; one is a difference yet. The
-    note of an agent whose watcher has no such lines (any more) is nobody's.
+    """While the store is away, check does not count the aliases that may float as differences; any
+    other difference is told as ever. The note of an agent counts only while the watcher has such
+    lines.
     """
     monkeypatch.setattr(tasks, "carried_out", lambda folder: LINES.splitlines())
     host.declared.write_text(lines)

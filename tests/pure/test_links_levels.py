@@ -59,7 +59,7 @@ def test_lines_and_dumps() -> None:
 
 
 def test_a_link_of_a_bundle_names_its_device_once() -> None:
-    """What is told of a device begins with it, and so does each line of its link."""
+    """A message of the device begins with its name already, as each line of the link does."""
     lines: list[tuple[str, str]] = []
     for name in ("l0: h:1", "l0"):
         Log(lambda *line: lines.append(line), name).warning("h:1: Connection refused")

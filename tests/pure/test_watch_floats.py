@@ -46,7 +46,7 @@ class Host:
         self.reports: list[str] = []
         self.busy = False
         self.before: Callable[[], object] = lambda: None
-        """What others do after the reading, before lifetimes are set."""
+        """Called after the reading, before lifetimes are set, as others may act then."""
         self.waits = 0.0
         self.apart = 5000.0
         """Seconds between the two clocks: those of suspensions."""
@@ -226,8 +226,7 @@ def test_what_moves_waits_for_one_batch_of_lifetimes() -> None:
 
 
 def test_what_goes_meanwhile_is_prolonged_by_nobody() -> None:
-    """What is released while others are prolonged is no matter of the next batch, nor what is
-    forgotten; and what was set too late goes with its order."""
+    """An address that is released or forgotten while others are prolonged is in no later batch."""
     host = Host(WIDE)
     host.take(*many(), left=20)
     counts = counted(host)

@@ -161,22 +161,8 @@ class _Devices:
             for index, main in mains.items()
         }
         found: dict[int, tuple[str, bytes, Gone, bytes]] = {}
-        for (
-            _,
-            index,
-            flags,
-            name,
-            mtu,
-            mac,
-            link,
-            master,
-            _,
-            ifalias,
-            _,
-            _,
-            altname,
-            _,
-        ) in self._rows:
+        for row in self._rows:
+            _, index, flags, name, mtu, mac, link, master, _, ifalias, _, _, altname, _ = row
             main = mains.get(link)
             alias = altname.rstrip(b"\0")
             address = addresses[link].get(alias) if main is not None else None
