@@ -7,6 +7,7 @@ no event, so it does not matter how often the kernel repeats itself.
 from __future__ import annotations
 
 from netalias.model import AF_INET6, FOREVER, RT_TABLE_MAIN, RTN_UNICAST, Device, Value
+from netalias.model.devices import Devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,12 +154,24 @@ class Event(Value):
 
 
 class State:
-    """The objects of a namespace by the index of their device, and by key."""
+    """The objects of a namespace by the index of their device, and by key.
 
-    __slots__ = ("parts",)
+    ``local``: the local routes of ours of all devices.
+    """
+
+    __slots__ = ("_lookup", "local", "parts")
 
     def __init__(self) -> None:
         self.parts: dict[int, dict[Key, Any]] = {}
+        self.local: dict[Key, LocalRoute] = {}
+        self._lookup: Devices | None = None
+
+    @property
+    def lookup(self) -> Devices:
+        """The devices by their names and places; kept from the first use on."""
+        if self._lookup is None:
+            self._lookup = Devices(self.devices())
+        return self._lookup
 
     def get(self, key: Key) -> Any:
         """The object, or None."""
@@ -166,13 +179,25 @@ class State:
 
     def put(self, key: Key, value: Any) -> None:
         """Store the value of an object; None removes it."""
+        if key[0] == LINK and self._lookup is not None:
+            self._lookup.replace(self.get(key), value)
         if value is not None:
             self.parts.setdefault(key[1], {})[key] = value
+            if key[0] == LOCAL:
+                self.local[key] = value
             return
+        self.local.pop(key, None)
         home = self.parts.get(key[1], {})
         home.pop(key, None)
         if not home:
             self.parts.pop(key[1], None)
+
+    def drop(self, index: int) -> None:
+        """Remove a device with all objects of it."""
+        for key, _ in self.of(index, LOCAL):
+            self.local.pop(key, None)
+        self.put((LINK, index), None)
+        self.parts.pop(index, None)
 
     def arrange(self, index: int, keys: Iterable[Key]) -> None:
         """Bring the objects of a device into this order, that of the kernel."""
@@ -266,7 +291,7 @@ def _link(
         index = key[1]
         left = [*state.of(index, ROUTE), *state.of(index, ADDRESS)]
         found = [event for part, _ in left for event in apply(state, part, None)]
-        del state.parts[index]
+        state.drop(index)
         return [*found, Event(DEPARTURE, key, "", old, None, device=old, moved=moved)]
     if old is not None and old.kind != new.kind:  # re-made with the same index
         return [*apply(state, key, None), *apply(state, key, new)]

@@ -171,21 +171,22 @@ class _Links:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._names: dict[str, Device] = {}
         self._crowds: dict[int, int] = {}
         self._flags: dict[int, dict[bytes, int]] = {}
-        for device in state.devices():
-            self._names[device.name] = device
-            if device.kind == "macvlan" and not device.remote:
-                self._crowds[device.link] = self._crowds.get(device.link, 0) + 1
 
     def device(self, name: str) -> Device | None:
-        """The device with this primary name."""
-        return self._names.get(name)
+        """The device with this name."""
+        return self._state.lookup.called(name)
 
     def crowd(self, index: int) -> int:
         """The number of macvlans on a device."""
-        return self._crowds.get(index, 0)
+        if index not in self._crowds:
+            self._crowds[index] = sum(
+                len(members)
+                for (_, kind, link, remote), members in self._state.lookup.places.items()
+                if (kind, link, remote) == ("macvlan", index, False)
+            )
+        return self._crowds[index]
 
     def flags(self, device: Device | None, address: bytes) -> int | None:
         """The flags (IFA_F_*) of an address of a device; None without it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from netalias.kinds import KINDS
 from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, PROTOCOL, Snapshot, names
-from netalias.model.events import ADDRESS, LOCAL
+from netalias.model.events import ADDRESS
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.model import Address, Device
     from netalias.model.events import Key, State
-    from netalias.model.local_routes import LocalRoute
 
 
 def snapshot(state: State) -> Snapshot:
@@ -24,14 +25,7 @@ def snapshot(state: State) -> Snapshot:
     found: list[Address] = []
     for device in devices:
         found += _ordered(_addresses(state.parts[device.index]))
-    return Snapshot(devices, found, local_routes(state))
-
-
-def local_routes(state: State) -> list[LocalRoute]:
-    """All local routes of ours."""
-    return [
-        value for parts in state.parts.values() for key, value in parts.items() if key[0] == LOCAL
-    ]
+    return Snapshot(devices, found, [*state.local.values()])
 
 
 def _addresses(parts: dict[Key, Any]) -> list[Address]:
@@ -62,7 +56,7 @@ def relevant(state: State, wished: Declarations, group: int) -> Snapshot:
     part = _Relevant(state, wished, group)
     devices = part.devices()
     found = part.addresses({device.index for device in devices})
-    return Snapshot(devices, found, local_routes(state))
+    return Snapshot(devices, found, [*state.local.values()])
 
 
 class _Relevant:
@@ -74,51 +68,46 @@ class _Relevant:
         for block in wished.blocks:
             self._slots.setdefault(block.wish.name.main, set()).update(block.slots)
         self._texts: set[str] = set()
-        self._noted: dict[int, set[str]] = {}  # slots by the index of the main device
         self._aliases: set[int] = set()
 
     def devices(self) -> list[Device]:
-        found: list[Device] = []
-        aliases: list[Device] = []
-        for device in list(self._state.devices()):
-            is_alias = device.group == self._group and device.kind in KINDS
-            (aliases if is_alias else found).append(device)
-        for device in found:
-            self._expect(device)
-        others = {}
-        for device in aliases:
-            if self._is_wished(device):
-                self._aliases.add(device.index)
-                found.append(device)
+        """The devices, by index. What they cost grows with those that are no aliases."""
+        found: dict[int, Device] = {}
+        crowds = []
+        for (group, kind, *_), members in self._state.lookup.places.items():
+            if group == self._group and kind in KINDS:
+                crowds.append(members)
             else:
-                others[device.link, device.kind] = device
-        self._aliases.update(device.index for device in others.values())
-        return [*found, *others.values()]
+                found.update(members)
+        aliases = {
+            one.index: one
+            for main in [*found.values()]
+            for one in self._wished(main)
+            if one.index not in found
+        }
+        for members in crowds:
+            others = (one for one in reversed(members.values()) if one.index not in aliases)
+            aliases |= {one.index: one for one in islice(others, 1)}
+        self._aliases.update(aliases)
+        return sorted([*found.values(), *aliases.values()], key=lambda one: one.index)
 
-    def _expect(self, main: Device) -> None:
-        """Note the names that the declared aliases of this main device may have."""
+    def _wished(self, main: Device) -> Iterator[Device]:
+        """The devices that may be those of declared aliases of a main device."""
+        named = self._state.lookup
         for called in (main.name, *main.altnames):
             for slot in self._slots.get(called, ()):
                 name = AliasName(main.name, slot)
-                self._texts |= {names.primary(name), str(name), f"{called}:{slot}"}
-                self._noted.setdefault(main.index, set()).add(str(slot))
-
-    def _is_wished(self, device: Device) -> bool:
-        if device.name in self._texts or not self._texts.isdisjoint(device.altnames):
-            return True
-        slots = self._noted.get(device.link, ())
-        # Its name may be made of a former name of its main device.
-        for text in device.altnames or device.ifalias.split(" ", 2)[1:2]:
-            if text.rpartition(":")[2] in slots:
-                return True
-        return False
+                texts = {names.primary(name), str(name), f"{called}:{slot}"}
+                self._texts |= texts
+                yield from filter(None, map(named.called, texts))
+                # Its name may be made of a former name of its main device.
+                yield from named.with_slot(main.index, str(slot))
 
     def addresses(self, indexes: set[int]) -> Iterator[Address]:
-        for index, parts in self._state.parts.items():
+        for index in sorted(indexes):
             every = index in self._aliases
-            if index in indexes:
-                found = _addresses(parts)
-                yield from _ordered([one for one in found if every or self._concerns(one)])
+            found = _addresses(self._state.parts[index])
+            yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:
         """Whether an address may be that of a declared alias, or shelter one (IPv6)."""

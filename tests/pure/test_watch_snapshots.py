@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from types import FrameType
 
 import pytest
 from declared_machine import DeclaredAliases, met, runs
 from hypothesis import settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 from test_reconcile_machine import OverMemory
-from watched import state_of
+from watched import Watched, state_of
 
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import Index
 from netalias.model import GROUP, Snapshot
 from netalias.model.commands import command
 from netalias.model.events import State
+from netalias.model.names import AliasName
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
@@ -71,3 +74,30 @@ def test_over_memory() -> None:
         ),
     )
     assert met(Focused.tally, ("+", "~", "skipped")), Focused.tally
+
+
+def calls(count: int) -> int:
+    """The function calls that it takes to see that one of *count* macvlans is missing."""
+    watched = Watched(f"eth0:0-{count - 1} 10.0.0.1/32+ kind macvlan\n")
+    name = AliasName("eth0", 5)
+    watched.kernel.remove_device(str(name))
+    watched.controller.read_events()
+    healing = watched.controller._healing
+    healing.compare([name])  # the devices are arranged at the first use
+    seen = 0
+
+    def count_calls(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal seen
+        seen += event == "call"
+
+    sys.setprofile(count_calls)
+    try:
+        found = healing.compare([name])
+    finally:
+        sys.setprofile(None)
+    assert [item.name for item in found.diff.items] == [name]
+    return seen
+
+
+def test_one_of_many_costs_as_much_as_one_of_few() -> None:
+    assert calls(300) == calls(30)
