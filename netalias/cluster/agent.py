@@ -44,6 +44,10 @@ then: hosts that had computed it at other moments agree on that."""
 ARRIVING = 0.3
 """Seconds after the arrival of another host in which more may come: all are placed by then at once.
 A cluster that starts would compute the placement once on each host for each other one."""
+CALM = 1.0
+"""Seconds after a change of what hosts declare in which no address moves for its sake: they read
+changed files one after the other, each is busy meanwhile, and where the last one has read them the
+address may be well where it is."""
 READING = 10.0
 """Seconds that a reading of everything may take."""
 AGAIN = 1.0
@@ -197,6 +201,9 @@ class Agent:
 
     def _place(self, now: float) -> None:
         """Place all addresses anew, if anything has changed that matters."""
+        if self.view.redeclared:
+            self.view.redeclared = False
+            self.holdings.calm = now + CALM
         if self.view.arrived:
             gathered = now if self._node in self.view.arrived else now + ARRIVING
             self._gathered = min(self._gathered, gathered)

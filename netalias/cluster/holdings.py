@@ -114,6 +114,8 @@ class Holdings:
         self.pools: Mapping[str, Spread] = {}
         self.ending = False
         """Whether all is given up, and nothing taken."""
+        self.calm = 0.0
+        """The time before which nothing moves that need not."""
         self._registration = 0
         self._standing: set[Key] = set()
         self._unfit: dict[Key, float] = {}
@@ -266,12 +268,12 @@ class Holdings:
             self._next = min(self._next, NEVER if after is None else after)
 
     def _ready(self, key: Key) -> float:
-        """The time at which the hold-down of an address is over; 0 for one that need not wait."""
+        """The time from which on an address may move; 0 for one that need not wait."""
         spread = self.pools.get(key[0])
         pinned = key in self._view.pins or self._node in self._view.drains
         if spread is None or pinned:
             return 0.0
-        return self.states[key].since + spread.hold_down
+        return max(self.calm, self.states[key].since + spread.hold_down)
 
     # Transactions.
 

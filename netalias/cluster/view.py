@@ -69,6 +69,9 @@ class View:
         it takes it back."""
         self.arrived: set[str] = set()
         """Hosts that have come; whoever acts on them takes them out."""
+        self.redeclared = False
+        """Whether a host has come, gone, or declared something else; whoever acts on it takes it
+        back."""
         self._by_node: dict[str, set[Key]] = {}
 
     def held_by(self, node: str) -> set[Key]:
@@ -117,6 +120,7 @@ class View:
             if event.revision <= known or not kind:
                 continue
             self.revision = event.revision
+            self.redeclared |= kind == records.HOSTS
             if kind == records.OWNERS:
                 key = (names[0], names[1])
                 if event.revision <= self.modified(key):
