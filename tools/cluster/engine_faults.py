@@ -16,6 +16,8 @@ BRIEF = 1.0
 """Seconds for which all members are stopped, much less than a lifetime."""
 STEP = 3600
 """Seconds by which the clock of a host is stepped."""
+MOVED = 8
+"""Addresses that are moved by command."""
 AGAIN = 8.0
 """Seconds after the engine is back in which all addresses are there again: an election, a time-out
 of a request, and a proof."""
@@ -143,6 +145,18 @@ def _drained(scene: Scene) -> None:
         shared(scene)
 
 
+def _moved(scene: Scene) -> None:
+    """By command some addresses of the first host move to the last one, and go free again."""
+    first, last = scene.hosts[0], scene.hosts[-1]
+    some = sorted(scene.held(first))[:MOVED]
+    for address in some:
+        netalias(scene).command(first, "cluster", "move", address, last.name)
+    scene.until(lambda: scene.held(last) >= {*some}, f"{last.name} has what was moved to it")
+    for address in some:
+        netalias(scene).command(first, "cluster", "move", address, "auto")
+    shared(scene)
+
+
 def _come_and_go(scene: Scene, *, count: int) -> None:
     """Hosts leave and join at random, two of them stay at least."""
     dice = random.Random(count)
@@ -195,6 +209,7 @@ ENGINE: Sequence[Fault] = (
     Fault("SIGSTOP of a watcher alone", partial(_half_frozen, watcher=True), dead, nothing),
     Fault("a holder's clock is stepped", _stepped, undisturbed, nothing),
     Fault("each host is drained in turn", _drained, planned, nothing),
+    Fault("addresses are moved by command", _moved, planned, nothing),
     Fault("a pool shrinks by half", _shrunk, planned, _grown),
 )
 
