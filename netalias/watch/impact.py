@@ -308,6 +308,7 @@ class Impact:
             affected.down.discard(index)
             others = () if alias else self.state.devices()
             affected.stranded |= {one.index for one in others if self._is_on(one, index)}
+            affected.touched |= alias  # one that goes in the group of a set was there until now
             if wanted or self._has_aliases(device):
                 affected.gone[device.name] = None
                 affected.touched = True

@@ -340,6 +340,22 @@ class Counted(dict[int, dict[Any, Any]]):
 
 
 @pytest.mark.parametrize("group", [GROUP, GROUP | SCRATCH])
+def test_a_text_written_before_the_device_goes_is_written_again(group: int) -> None:
+    """Devices of a set get another group first, and are aliases until they go."""
+    state = State()
+    impact = Impact(state, Index(declarations.parse([("t.conf", TEXT)], lazy())))
+    apply(state, (LINK, 1), Device(1, "eth0", flags=IFF_UP))
+    for one in (GROUP, group):
+        device = Device(2, "eth0_9", link=1, kind="macvlan", group=one, altnames=["eth0:9"])
+        for event in apply(state, (LINK, 2), device):
+            impact.add(event)
+    impact.affected.touched = False
+    for event in apply(state, (LINK, 2), None):
+        impact.add(event)
+    assert impact.affected.touched
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP | SCRATCH])
 def test_devices_of_aliases_that_go_cost_the_same_whatever_is_left(group: int) -> None:
     """Nobody looks at all others for aliases on each of them: they have the group of aliases, or
     that of a set that is deleted at once."""
