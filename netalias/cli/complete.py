@@ -42,6 +42,8 @@ CHANGING = ("add", "delete", "rm")
 """Commands of iface that are about an address that may be there."""
 POOL = ("take", "release", "show")
 """The words behind the name of a pool."""
+MEANT = frozenset(" !\"'`$\\;&|<>()[]{}*?#~^")
+"""Characters that mean something to a shell; "!" does not at the end of a word."""
 FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias", "bus")}
 """Verb: all of its words."""
 
@@ -49,8 +51,14 @@ FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias", "bus")}
 def complete(options: Options, words: list[str]) -> int:
     """Print the words that may stand in place of the last one of *words*; the exit status."""
     found = candidates(options, words)
-    write("".join(f"{word}\n" for word in found))
+    write("".join(f"{word}\n" for word in found if _harmless(word)))
     return errors.STATUS_OK
+
+
+def _harmless(word: str) -> bool:
+    """Whether a shell takes a word as it is: bash puts it on the command line without quotes, and
+    whoever may make a device, or give it a name, could have a command of his run."""
+    return word.isprintable() and MEANT.isdisjoint(word.removesuffix("!"))
 
 
 def candidates(options: Options, words: Sequence[str]) -> list[str]:

@@ -38,6 +38,14 @@ def test_verbs_and_names(run: Command) -> None:
     assert set(cli.VERBS) < set(after(run))
 
 
+@pytest.mark.parametrize("part", ["$(id)", ";id", "`id`", "|id", ">x", "*", "!ls", "\x1b[A"])
+def test_a_name_that_a_shell_would_execute(run: Command, part: str) -> None:
+    """bash takes what is found as it is, and whoever may make a device names it."""
+    before = after(run, "eth"), after(run, "show", "eth")
+    run.memory.add_device(f"eth1{part}")
+    assert (after(run, "eth"), after(run, "show", "eth")) == before
+
+
 def test_words_of_an_alias(run: Command) -> None:
     """Words that were not said yet, and the values of the last one."""
     assert after(run, "eth0:0", "m") == ["metric", "mtu"]
