@@ -7,6 +7,7 @@ another process without asking. A data plane of an older release leaves them 0, 
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 from time import monotonic
 
 from netalias.tunnels.counters import AGREED, FORGED, NAMES, RECEIVED_PACKETS, SIZE
@@ -87,16 +88,33 @@ class Status:
 
 
 def read(pid: int, fileno: int) -> Status | None:
-    """The status behind a descriptor of another process; None where it cannot be read."""
+    """The status behind a descriptor of another process; None where it cannot be read, or is no
+    memory of counters.
+
+    A process of others could hold any file by O_PATH, without a right to it. So the file is looked
+    at before it is opened: some devices do something when they are.
+    """
     if fileno < 0:
         return None
     try:
-        file = os.open(f"/proc/{pid}/fd/{fileno}", os.O_RDONLY | os.O_NONBLOCK)
+        found = os.open(f"/proc/{pid}/fd/{fileno}", os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return Status(os.pread(file, SIZE, 0), monotonic())
-    except OSError:  # no regular file
+        status = os.fstat(found)
+        if not S_ISREG(status.st_mode) or status.st_nlink or status.st_size != SIZE:
+            return None
+        return _read(f"/proc/self/fd/{found}")
+    except OSError:
         return None
+    finally:
+        os.close(found)
+
+
+def _read(path: str) -> Status:
+    """The status in a file. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return Status(os.pread(file, SIZE, 0), monotonic())
     finally:
         os.close(file)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from time import monotonic
+
+import pytest
 
 from netalias.desired.tunnels import tunnel_of
 from netalias.observed.tunnels import PATIENCE, faults
@@ -41,3 +45,38 @@ def test_a_data_plane_that_begins_knows_nothing_of_its_peer() -> None:
     assert found(count) == ["tunnel-refused"]
     status.begin(count.values)
     assert found(count) == []
+
+
+def test_another_process_reads_it() -> None:
+    """By the number of the descriptor."""
+    count = Counters.create()
+    count.values[counters.FORGED] = 3
+    read = status.read(os.getpid(), count.fileno())
+    assert read is not None
+    assert read.counters["dropped_forged"] == 3
+
+
+@pytest.mark.parametrize("kind", ["device", "file", "FIFO", "short"])
+def test_what_is_no_memory_of_counters_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Whoever is believed to carry a tunnel may hold any file by O_PATH, without a right to it:
+    some devices do something when root opens them."""
+    path, real, opened = tmp_path / "file", os.open, []
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "short":
+        fd = os.memfd_create("x")
+        path = Path(f"/proc/self/fd/{fd}")
+    else:
+        path.write_bytes(bytes(counters.SIZE))
+    held = os.open("/dev/null" if kind == "device" else path, os.O_PATH)
+
+    def spy(path: str, flags: int) -> int:
+        opened.append(flags & os.O_PATH)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", spy)
+    assert status.read(os.getpid(), held) is None
+    assert opened == [os.O_PATH]
+    os.close(held)
