@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from _socket import inet_ntop, inet_pton
-from errno import ENOSPC
+from errno import EFBIG, ENOSPC
 from time import CLOCK_BOOTTIME, clock_gettime
 
 from netalias import errors
@@ -22,6 +22,8 @@ from netalias.runtime import NOFOLLOW, check_regular, opened_folder, replace_fil
 
 PREFIX, SUFFIX = "pool-", ".loans"
 CHUNK = 1 << 20
+SIZE_MAX = 64 << 20
+"""Bytes of a record that are read at most: half a million loans."""
 SPARE = 64
 """Lines beyond twice the number of addresses from which on the file is written anew."""
 NO_ALIAS = "-"
@@ -149,6 +151,8 @@ class Record:
         try:
             while chunk := os.read(file, CHUNK):
                 chunks.append(chunk)
+                if len(chunks) > SIZE_MAX // CHUNK:
+                    raise OSError(EFBIG, os.strerror(EFBIG))
         finally:
             os.close(file)
         return b"".join(chunks)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from netalias.model.names import number
 from netalias.views import NOTHING
+from netalias.views.links import LONGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def objects(served: Iterable[Served]) -> list[dict[str, object]]:
             "ifname": one.name,
             "pid": one.pid,
             "since": one.since,
-            **{key: int(one.about.get(key, "0")) for key in ABOUT},
+            **{key: _count(one.about, key) for key in ABOUT},
             "links": [_link(link) for link in one.links],
         }
         for one in served
@@ -41,8 +43,13 @@ def objects(served: Iterable[Served]) -> list[dict[str, object]]:
 
 def _link(link: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {key: link.get(word) or None for key, word in TEXTS.items()}
-    found |= {key: int(link[key]) if link.get(key) else None for key in KNOWN}
-    return found | {key: int(link.get(key, "0")) for key in COUNTED}
+    found |= {key: _count(link, key) if link.get(key) else None for key in KNOWN}
+    return found | {key: _count(link, key) for key in COUNTED}
+
+
+def _count(words: Mapping[str, str], key: str) -> int:
+    """The number behind a word; 0 for none."""
+    return max(0, number(words.get(key, ""), LONGEST))
 
 
 HEADINGS = [

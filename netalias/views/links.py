@@ -35,6 +35,8 @@ NUMBERS = (
     "opened", "in_packets", "in_bytes", "in_damaged", "in_dropped", "in_rate", "out_packets",
     "out_bytes", "out_dropped", "out_rate",
 )  # fmt: skip
+LONGEST = 20
+"""Digits of a number at most: that of 64 bits."""
 
 
 def physical(served: Iterable[Served]) -> list[dict[str, object]]:
@@ -47,7 +49,7 @@ def physical(served: Iterable[Served]) -> list[dict[str, object]]:
             "pid": one.pid,
             "since": one.since,
             **{key: _text(link, key) for key in TEXTS},
-            **{key: max(0, number(link.get(key, ""))) for key in NUMBERS},
+            **{key: max(0, number(link.get(key, ""), LONGEST)) for key in NUMBERS},
         }
         for one in served
         for link in one.links

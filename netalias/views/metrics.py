@@ -36,8 +36,9 @@ HEAD = 65536
 MODE = 0o644
 """The collector runs as another user."""
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK, since a pipe in place of the file must not stop the run."""
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+"""O_NONBLOCK, since a pipe in place of the file must not stop the run; O_NOFOLLOW, since the owner
+of the folder could have root open a device, and some do something then."""
 
 
 def render(
@@ -187,22 +188,26 @@ def _is_irregular(path: str) -> bool:
 
 def _replace(path: str, content: bytes) -> None:
     folder, base = os.path.split(path)
+    # By descriptor: the draft and the file are in one folder, whatever becomes of its path.
+    home = os.open(folder or ".", os.O_DIRECTORY | os.O_CLOEXEC)
     # The collector reads every *.prom of the folder, so a draft needs another name.
-    draft = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
-    _discard(draft)  # left by a killed process with the same pid
+    draft = f".{base}.{os.getpid()}.tmp"
     try:
-        with open(os.open(draft, CREATE, MODE), "wb") as file:
+        _discard(draft, home)  # left by a killed process with the same pid
+        with open(os.open(draft, CREATE, MODE, dir_fd=home), "wb") as file:
             os.fchmod(file.fileno(), MODE)  # whatever the umask is
             file.write(content)
-        os.replace(draft, path)
+        os.replace(draft, base, src_dir_fd=home, dst_dir_fd=home)
     except BaseException:
-        _discard(draft)
+        _discard(draft, home)
         raise
+    finally:
+        os.close(home)
 
 
-def _discard(path: str) -> None:
+def _discard(name: str, home: int) -> None:
     try:
-        os.unlink(path)
+        os.unlink(name, dir_fd=home)
     except FileNotFoundError:
         pass  # the usual case
 

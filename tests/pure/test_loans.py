@@ -217,6 +217,14 @@ def test_a_full_file_system_lends_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert [loan[0] for loan in known(tmp_path)] == [10, 11, 13]
 
 
+def test_a_record_without_an_end(tmp_path: Path) -> None:
+    """A sparse file takes no room where it is, and all of it where it is read."""
+    record(tmp_path).note(Loan(10, "a", 150.0, 50))
+    os.truncate(tmp_path / "pool-web.loans", 1 << 40)
+    with pytest.raises(errors.StateError, match=r"pool-web\.loans: File too large$"):
+        record(tmp_path)
+
+
 def test_nothing_else_is_opened(tmp_path: Path) -> None:
     """A link in the place of the file, as the owner of the directory could put it."""
     target = tmp_path / "target"

@@ -270,11 +270,11 @@ def test_what_is_being_written_is_no_file_of_the_collector(
     path.write_text("old\n", encoding="utf-8")
     replace, seen = os.replace, []
 
-    def spy(source: str, target: str) -> None:
-        seen.append((Path(source).read_text(encoding="utf-8"), path.read_text(encoding="utf-8")))
+    def spy(source: str, target: str, **folders: int) -> None:
+        draft = tmp_path / source
+        seen.append((draft.read_text(encoding="utf-8"), path.read_text(encoding="utf-8")))
         assert list(tmp_path.glob("*.prom")) == [path]
-        assert Path(source).parent == tmp_path
-        replace(source, target)
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", spy)
     metrics.write(str(path), "new\n")
@@ -304,7 +304,7 @@ def test_a_draft_of_a_killed_run_is_in_nobodys_way(
     """In a container every run may have the same process number."""
     path = tmp_path / "netalias.prom"
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", lambda source, target: None)  # killed just here
+        patch.setattr(os, "replace", lambda *_, **__: None)  # killed just here
         metrics.write(str(path), "lost\n")
     assert len(os.listdir(tmp_path)) == 1
     metrics.write(str(path), "new\n")
@@ -366,6 +366,31 @@ def test_what_says_nothing_of_a_success_is_none(tmp_path: Path, content: bytes) 
     path = tmp_path / "netalias.prom"
     path.write_bytes(content)
     assert metrics.previous_success(str(path)) == 0.0
+
+
+def test_a_link_is_no_success(tmp_path: Path) -> None:
+    """The owner of the folder could have root open a device by it."""
+    path = tmp_path / "netalias.prom"
+    metrics.write(str(tmp_path / "other"), rendered(last_success=17.0))
+    path.symlink_to("other")
+    assert metrics.previous_success(str(path)) == 0.0
+
+
+def test_a_folder_that_somebody_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a write is in the folder that the path led to at its beginning."""
+    folder, other, real = tmp_path / "folder", tmp_path / "other", os.fchmod
+    folder.mkdir()
+    other.mkdir()
+
+    def swap(file: int, mode: int) -> None:
+        folder.rename(tmp_path / "former")
+        folder.symlink_to(other)
+        real(file, mode)
+
+    monkeypatch.setattr(os, "fchmod", swap)
+    metrics.write(str(folder / "a.prom"), "text\n")
+    assert os.listdir(other) == []
+    assert os.listdir(tmp_path / "former") == ["a.prom"]
 
 
 def test_no_file_no_success(tmp_path: Path) -> None:

@@ -52,3 +52,24 @@ def test_what_would_be_an_order_to_a_terminal_is_not_printed(
     """As in a device of a link, which may be any command."""
     output.narrow(["NAME", "DEVICE"], [["link0", "!\x1b[2Jcat"]], "")
     assert "\x1b" not in capsys.readouterr().out
+
+
+class Served:
+    """The record of a network device, of whose numbers some are none."""
+
+    name, content, pid, since = "link0", "tun", 7, "today"
+    about = {"delivered": "x" * 20, "late": "12"}
+    links = [{"link": "udp", "in_bytes": "123456789012", "rate": "-1", "weight": "\u0663"}]
+
+
+def test_any_text_in_the_place_of_a_number() -> None:
+    """As the owner of the runtime directory could write it; large ones are as they are."""
+    served = [Served()]
+    (link,) = links.physical(served)
+    (bundle,) = bundles.objects(served)
+    assert link["in_bytes"] == 123456789012
+    assert (bundle["delivered"], bundle["late"]) == (0, 12)
+    (member,) = bundle["links"]  # type: ignore[misc]
+    assert (member["in_bytes"], member["rate"], member["weight"]) == (123456789012, 0, 0)
+    assert links.rows(served)
+    assert bundles.rows(served)
