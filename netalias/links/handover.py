@@ -280,6 +280,10 @@ class Taken:
         descriptors.close(left)
         self._channel.close()
 
+    def fileno(self, role: str) -> int:
+        """The descriptor with a role, which stays that of the parcel; -1 for none."""
+        return self._filenos[self._roles.index(role)] if role in self._roles else -1
+
     def take(self, role: str) -> int:
         """The descriptor with a role, which is the caller's from now on; -1 for none."""
         if role not in self._roles:

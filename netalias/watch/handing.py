@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from netalias.kernel.netlink.subscription import cookie_of
 from netalias.links import handover, spec
 from netalias.links.handover import Parcel, Refused
 from netalias.system.sdnotify import Service
@@ -123,9 +124,13 @@ class Inherited(Beginning):
         self._taken.close()
 
 
-def take(folder: str, release: str, journal: Journal) -> Beginning:
+def take(folder: str, release: str, journal: Journal, cookie: int) -> Beginning:
     """The things that the watcher of a runtime directory hands over; nothing without one, or if it
-    refuses, which is logged."""
+    refuses, which is logged.
+
+    *cookie* is that of the network namespace: a service that owns the directories could put the
+    rendezvous of the watcher of another one in the place of this one's.
+    """
     through = connected(folder)
     if through is None:
         journal.info("no watcher runs that could be taken over")
@@ -138,6 +143,10 @@ def take(folder: str, release: str, journal: Journal) -> Beginning:
         return Beginning()
     finally:
         through.close()
+    if cookie_of(taken.fileno("events")) != cookie:
+        taken.refuse("this is another network namespace")
+        journal.warning("the watcher to be taken over is that of another network namespace")
+        return Beginning()
     try:
         return Inherited(taken, spec.WATCHER.parse(taken.body))
     except (spec.FailedLayout, UnicodeError):

@@ -11,7 +11,7 @@ from select import POLLIN
 from time import monotonic, time
 
 from netalias import errors
-from netalias.runtime import opened_folder
+from netalias.runtime import opened_folder, remove_file
 from netalias.system import descriptors
 from netalias.system.sdnotify import Service, stored
 
@@ -159,7 +159,7 @@ class Takeover:
             return
         if not leave:
             try:
-                os.unlink(f"{self._folder}/{SOCKET}")
+                remove_file(f"{self._folder}/{SOCKET}")
             except OSError:
                 pass  # somebody has removed it
         self._channel.close()

@@ -327,7 +327,8 @@ class Watcher:
     def _taken(self) -> Beginning:
         from netalias.watch import handing
 
-        return handing.take(self._folder, self._settings.program, self.journal)
+        cookie = self.engine.kernel.cookie()
+        return handing.take(self._folder, self._settings.program, self.journal, cookie)
 
     def _give(self, reply: socket) -> None:
         """Hand over to the process behind *reply*, or go on."""

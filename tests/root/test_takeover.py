@@ -23,6 +23,8 @@ from netalias.kernel.netlink.monitor import Monitor
 from netalias.links import handover
 from netalias.links.handover import Refused, Taken
 from netalias.model.events import ADDRESS
+from netalias.system.journal import Journal
+from netalias.watch import handing
 from netalias.watch.takeover import connected
 
 LONG = PATIENCE * SLOW
@@ -315,6 +317,21 @@ def test_without_a_watcher(cli: Command, conf: Path, texts: Path) -> None:
             assert "no watcher runs that could be taken over" in "".join(watch.said)
             rendezvous = folder_of(cli.namespace) / "takeover"
             assert rendezvous.stat().st_mode & 0o777 == 0o600  # for root and this user
+
+
+def test_a_watcher_of_another_namespace_is_left_alone(
+    cli: Command, conf: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who owns the directories can put its rendezvous in the place of that of this one."""
+    with watching(cli.namespace, texts, str(conf)) as first:
+        folder, release = str(folder_of(cli.namespace)), netalias.__version__
+        found = handing.take(folder, release, Journal(), cookie=1)
+        assert found.take("events") == -1
+        found.close()
+        assert "of another network namespace" in capsys.readouterr().err
+        until(lambda: health(first)["status"] == "ok")
+        with successor(first, str(conf)) as second:
+            assert second.end() == 0
 
 
 def test_any_bytes_are_dropped(cli: Command, conf: Path, texts: Path) -> None:

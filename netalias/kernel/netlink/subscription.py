@@ -21,6 +21,7 @@ from netalias.kernel.netlink import (
     NETLINK_ADD_MEMBERSHIP,
     NETLINK_GET_STRICT_CHK,
     NETLINK_ROUTE,
+    SO_NETNS_COOKIE,
     SO_RCVBUFFORCE,
     SOL_NETLINK,
     codec,
@@ -306,6 +307,21 @@ def local_addresses() -> set[bytes]:
         }
     finally:
         subscription.close()
+
+
+def cookie_of(fileno: int) -> int:
+    """The cookie of the network namespace of a socket of this process (SO_NETNS_COOKIE, Linux
+    5.14); 0 where it has none, and for what is no socket."""
+    try:
+        copy = socket(AF_NETLINK, SOCK_RAW, 0, dup(fileno))
+    except OSError:
+        return 0
+    try:
+        return int.from_bytes(copy.getsockopt(SOL_SOCKET, SO_NETNS_COOKIE, 8), byteorder)
+    except OSError:
+        return 0
+    finally:
+        copy.close()
 
 
 def port_id_of(fileno: int) -> int:
