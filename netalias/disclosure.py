@@ -10,13 +10,15 @@ import os
 
 from netalias.model.names import printable
 from netalias.sources import FileName
-from netalias.trust import absolute, capable, invoker, regular
+from netalias.trust import NULL, absolute, capable, invoker, is_empty, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.errors import NetaliasError
 
 FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+SECONDS = 5.0
+"""Longest time that a look at a file as another user may take."""
 NOTE = "something is not carried over as it stands"
 
 
@@ -52,7 +54,11 @@ class Reading:
     def opener(self, path: str, flags: int) -> int:
         """The descriptor of a file, which is noted. Raises OSError."""
         descriptor = regular(path, flags)
-        self._names[f"{printable(path)}:"] = FileName(path, os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        self._names[f"{printable(path)}:"] = FileName(path, status)
+        if is_empty(status):
+            os.close(descriptor)
+            return os.open(NULL, FLAGS)
         return descriptor
 
     def shown(self, note: str) -> str:
@@ -82,6 +88,11 @@ def _readable(name: FileName, user: int) -> bool:
             os._exit(0)
     os.close(end)
     try:
+        if not _has_answered(answer):
+            from signal import SIGKILL
+
+            os.kill(pid, SIGKILL)  # it is alive, since it has the other end of the pipe
+            return False
         return bool(os.read(answer, 1))
     finally:
         os.close(answer)
@@ -89,6 +100,16 @@ def _readable(name: FileName, user: int) -> bool:
             os.waitpid(pid, 0)
         except ChildProcessError:
             pass  # the kernel reaps it where SIGCHLD is ignored
+
+
+def _has_answered(answer: int) -> bool:
+    """Whether the child has written or ended within SECONDS. The user can stop it, or have it open
+    a file of FUSE that never opens."""
+    from select import POLLIN, poll
+
+    waiting = poll()
+    waiting.register(answer, POLLIN)
+    return bool(waiting.poll(1000 * SECONDS))
 
 
 def _become(user: int) -> None:

@@ -95,6 +95,15 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str,
     return found
 
 
+def read_named(paths: Sequence[str]) -> list[tuple[str, bytes]]:
+    """As read(), of files that another process has named: its standard input and its descriptors
+    are none of this one. Raises StateError for these too."""
+    for file in paths:
+        if not file.startswith("/") or trust.is_descriptor(file):
+            raise errors.StateError(f"{file}: another process was given this, and it alone has it")
+    return read(paths)
+
+
 def replaceable(file: str) -> str:
     """The path without links of a file of declarations that may be replaced, which need not exist;
     *file* may be a name that read() gave. Raises StateError for standard input, for a file that
@@ -146,7 +155,8 @@ def _read_one(file: str, stdin: BinaryIO | None, room: int) -> tuple[str, bytes]
         status = fstat(descriptor)
         if careful:
             trust.check_file(file, status, descriptor)
-        return FileName(file, status), _limited(file, _reader(descriptor), room)
+        content = b"" if trust.is_empty(status) else _limited(file, _reader(descriptor), room)
+        return FileName(file, status), content
     finally:
         close(descriptor)
 

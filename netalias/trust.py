@@ -261,6 +261,15 @@ def regular(file: str, flags: int) -> int:
     return descriptor
 
 
+def readable(file: str, flags: int) -> int:
+    """An opener as regular(), by which a file that is_empty() is not read. Raises OSError."""
+    descriptor = regular(file, flags)
+    if is_empty(fstat(descriptor)):
+        close(descriptor)
+        return os_open(NULL, flags | O_CLOEXEC)
+    return descriptor
+
+
 def secret(file: str, what: str, hint: str = "") -> bytes:
     """The content of a file that its owner alone may read, SECRET_MAX + 1 bytes at most. *what* is
     the secret in it, and *hint* the way to make one that is not there. Raises StateError."""
@@ -280,7 +289,7 @@ def secret(file: str, what: str, hint: str = "") -> bytes:
             raise errors.StateError(
                 f"{file}: others may read it, so {what} is no secret", f"chmod 600 {file}"
             )
-        return os_read(descriptor, SECRET_MAX + 1)
+        return b"" if is_empty(status) else os_read(descriptor, SECRET_MAX + 1)
     except OSError as error:
         raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
     finally:
@@ -305,6 +314,15 @@ def _check_type(file: str, status: stat_result) -> None:
         return
     if path.realpath(file) != NULL:
         raise OSError(EINVAL, NOT_REGULAR, file)
+
+
+def is_empty(status: stat_result) -> bool:
+    """Whether a file is a regular one without a size: it needs no reading.
+
+    Files of procfs tell no size either, and reading one of them may wait, or take from others what
+    they are to read, as /proc/kmsg does (proc_kmsg(5)).
+    """
+    return status.st_mode & S_IFMT == S_IFREG and status.st_size == 0
 
 
 def is_descriptor(file: str) -> bool:

@@ -184,7 +184,7 @@ def _named(words: Sequence[str], snapshot: Snapshot) -> set[AliasName]:
 
 def _declared(engine: Engine, keeper: Keeper) -> declarations.Declarations:
     """The declarations in the files of *keeper*. Raises StateError, DeclarationError."""
-    texts = sources.decode(sources.read(keeper.files))
+    texts = sources.decode(sources.read_named(keeper.files))
     declared = declarations.parse(texts, engine.registry, withheld)
     declarations.check(declared)
     return declared

@@ -10,7 +10,7 @@ from itertools import pairwise
 from os import listdir, path, strerror
 
 from netalias.model import Value
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read(root: str, indexes: Sequence[int], unseen: list[str]) -> dict[int, Mana
         for folder, reader in ((LINKS, _networkd), (DEVICES, _networkmanager)):
             file = f"{root}{folder}/{index}"
             try:
-                with open(file, encoding="utf-8", errors="replace", opener=regular) as opened:
+                with open(file, encoding="utf-8", errors="replace", opener=readable) as opened:
                     manager = reader(root, _pairs(opened.read()))
             except FileNotFoundError:
                 continue
@@ -115,7 +115,7 @@ def _keeps(root: str, file: str) -> bool:
             files += [f"{dropins}/{one}" for one in sorted(listdir(dropins)) if one[-5:] == ".conf"]
     for one in files:
         try:
-            with open(one, encoding="utf-8", errors="replace", opener=regular) as opened:
+            with open(one, encoding="utf-8", errors="replace", opener=readable) as opened:
                 found = _pairs(opened.read()).get("KeepConfiguration", found)
         except OSError:
             continue

@@ -13,7 +13,7 @@ from netalias.desired import declarations
 from netalias.doctor.facts import ALL, SYSCTLS
 from netalias.model import AF_INET
 from netalias.model.names import AliasName
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def wishes(
     """The declared aliases by name, and the lines beside them; what cannot be read is added to
     *unseen*."""
     try:
-        texts = sources.decode(sources.read(files)) if files else []
+        texts = sources.decode(sources.read_named(files)) if files else []
     except errors.NetaliasError as error:
         unseen.append(str(error))
         return {}, []
@@ -81,7 +81,7 @@ def _files(root: str) -> list[str]:
 def _declared(file: str) -> Iterator[tuple[str, str, int, str]]:
     """Device (or a pattern), key and value of each line about a device, and the file."""
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape", opener=regular) as opened:
+        with open(file, encoding="utf-8", errors="surrogateescape", opener=readable) as opened:
             lines = opened.read().split("\n")
     except OSError:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from glob import glob
 
 from netalias.model import Value
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def read(names: Iterable[str], root: str = "") -> list[Mention]:
 def _lines(file: str) -> Iterator[tuple[int, str]]:
     """The lines of a file without comments, numbered from 1."""
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape", opener=regular) as opened:
+        with open(file, encoding="utf-8", errors="surrogateescape", opener=readable) as opened:
             lines = opened.read().split("\n")
     except OSError:
         return

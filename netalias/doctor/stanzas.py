@@ -11,7 +11,7 @@ from netalias import errors
 from netalias.importers import get
 from netalias.importers.formats import automatic, existing
 from netalias.model import Value
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def removers(mains: Iterable[str], root: str) -> set[tuple[str, str]]:
 def _text(path: str) -> str:
     """The text of a file; empty where it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace", opener=regular) as opened:
+        with open(path, encoding="utf-8", errors="replace", opener=readable) as opened:
             return opened.read()
     except OSError:
         return ""
@@ -100,7 +100,7 @@ def read(owners: Mapping[bytes, AliasName], root: str, unseen: list[str]) -> lis
     found = []
     for format, paths in files.items():
         try:
-            addresses, _ = get(format, regular).read(paths) if paths else ([], [])
+            addresses, _ = get(format, readable).read(paths) if paths else ([], [])
         except errors.NetaliasError as error:
             unseen.append(error.line())
             continue

@@ -12,7 +12,7 @@ from netalias.doctor.finding import listed
 from netalias.doctor.mending import by_hand, mended
 from netalias.doctor.rules import FIREWALLD
 from netalias.model import Value
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _files(rule: Rule, device: str, root: str) -> list[str]:
 def _text(path: str) -> str:
     """The text of a file, or its beginning; empty where it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace", opener=regular) as opened:
+        with open(path, encoding="utf-8", errors="replace", opener=readable) as opened:
             return opened.read(SIZE_MAX)
     except OSError:
         return ""

@@ -39,7 +39,7 @@ from netalias.emulator.variants import VARIANTS
 from netalias.model.listing import FIRST, rest
 from netalias.model.names import printable
 from netalias.sources import FileName
-from netalias.trust import regular
+from netalias.trust import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _opened(path: str, stdin: TextIO) -> AbstractContextManager[TextIO]:
     if path == "-":
         return nullcontext(stdin)
     try:
-        return open(path, encoding="utf-8", errors="surrogateescape", opener=regular)
+        return open(path, encoding="utf-8", errors="surrogateescape", opener=readable)
     except OSError as error:
         raise errors.UsageError(f"{path}: {error.strerror}") from None
 

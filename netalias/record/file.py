@@ -66,7 +66,7 @@ def read(path: str, *, by_others: bool = False) -> bytes | None:
     StateError; where it may be *by_others* also for a file of root that they cannot read, and may
     have led this path to."""
     try:
-        with open(trust.regular(path, os.O_RDONLY), "rb") as file:
+        with open(trust.readable(path, os.O_RDONLY), "rb") as file:
             if by_others and trust.careful():
                 _check_open(path, os.fstat(file.fileno()))
             return file.read(MOST)

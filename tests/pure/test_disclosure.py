@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from netalias import disclosure, emulator, errors, importers, sources
+from netalias import disclosure, emulator, errors, importers, sources, trust
 from netalias.desired import declarations
 from netalias.families import lazy
 
@@ -81,6 +82,23 @@ def test_declarations(secret: Path, text: str) -> None:
     for one in complaints(other):
         assert SECRET in one
         assert one.startswith((f"{other}:2:", f"{other}:3:"))
+
+
+def test_a_look_that_does_not_end(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user can stop the process that looks as him, and so the command of root."""
+    monkeypatch.setenv("SUDO_UID", "1000")
+    monkeypatch.setattr(disclosure, "SECONDS", 0.05)
+    monkeypatch.setattr(disclosure, "_become", lambda user: os.kill(os.getpid(), signal.SIGSTOP))
+    secret.write_text(f"{SECRET}\n")
+    (found,) = complaints(secret)
+    assert SECRET not in found
+
+
+@pytest.mark.parametrize("opener", [disclosure.Reading().opener, trust.readable])
+def test_no_file_without_a_size_is_read(opener: Callable[[str, int], int]) -> None:
+    """As in test_sources.py, by importers, emulate, doctor and record."""
+    with open("/proc/sys/kernel/ostype", "rb", opener=opener) as file:
+        assert file.read() == b""
 
 
 def test_kinds() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netalias import cli, sources
+from netalias import cli, errors, sources
 from netalias.cli import lasting
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
@@ -266,3 +266,17 @@ def test_a_failure_to_find_out_is_no_error(host: Host, capsys: pytest.CaptureFix
     host.declared.write_text("nonsense\n")
     lasting.warn(host.options(), ["eth0:0", "up"])
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "x.conf"])
+def test_what_only_the_watcher_has_is_not_read(
+    host: Host, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """Its standard input is not that of this command, which would wait for its user."""
+    monkeypatch.setattr(sources, "_reader", lambda descriptor: pytest.fail("it is read"))
+    monkeypatch.setattr(
+        lasting.instance, "running", lambda folder: Running(7, "1", "today", [file])
+    )
+    monkeypatch.setattr(Engine, "runtime", Folder)
+    with pytest.raises(errors.StateError, match="another process was given this"):
+        host.sentence("eth0:0-")

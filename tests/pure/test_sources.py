@@ -211,7 +211,7 @@ def fstat(monkeypatch: pytest.MonkeyPatch, module: object = sources, **changed: 
     class Status:
         def __init__(self, descriptor: int) -> None:
             status = os.fstat(descriptor)
-            for name in ("st_dev", "st_ino", "st_mode", "st_uid", "st_gid"):
+            for name in ("st_dev", "st_ino", "st_mode", "st_uid", "st_gid", "st_size"):
                 setattr(self, name, getattr(status, name))
             for name, value in changed.items():
                 setattr(self, name, value)
@@ -330,3 +330,10 @@ def test_decode(content: bytes) -> None:
 def test_byte_order_mark() -> None:
     """A byte order mark is not part of the first word."""
     assert sources.decode([("f", b"\xef\xbb\xbfeth0:0")]) == [("f", "eth0:0")]
+
+
+def test_a_file_without_a_size_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of procfs tell none; reading /proc/kmsg waits, and takes from others what they read."""
+    file = "/proc/sys/kernel/ostype"
+    monkeypatch.setattr(sources, "_reader", lambda descriptor: pytest.fail("it is read"))
+    assert sources.read([file]) == [(file, b"")]
