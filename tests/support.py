@@ -19,6 +19,7 @@ from cables import cable, raised
 
 T = TypeVar("T")
 
+NOBODY = 65534
 CLONE_NEWNET = 0x40000000
 THREAD_NET = "/proc/thread-self/ns/net"
 FIRST_NET = "/proc/1/ns/net"
@@ -57,6 +58,17 @@ def another_user() -> bool:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
+
+
+def given_away(path: Path) -> Path:
+    """*path*, which is a file of another user now; where that cannot be, the test is skipped."""
+    try:
+        os.lchown(path, NOBODY, NOBODY)
+    except OSError:
+        import pytest  # not at the top: tools use this module too
+
+        pytest.skip("this user cannot give anything to another one")
+    return path
 
 
 class Process(subprocess.Popen[str]):

@@ -33,15 +33,14 @@ def _said(options: Options, words: list[str]) -> list[str]:
         return said
     from netalias import errors
     from netalias.cli import parse_options
-    from netalias.runtime.instance import ABOUT, running
+    from netalias.runtime.instance import running
 
     with options.engine() as engine, engine.transaction() as transaction:
         found = running(transaction.path)
-        about = f"{transaction.path}/{ABOUT}"
+    # Who may write the file may not choose the words of another user.
+    if found is None or not found.words or found.owner != os.geteuid():
+        return said
     try:
-        # Who may write the file may not choose the words of another user.
-        if found is None or not found.words or os.stat(about).st_uid != os.geteuid():
-            return said
         os.chdir(found.cwd)
     except OSError as error:
         raise errors.StateError(f"{error.filename}: {error.strerror}") from None

@@ -21,6 +21,7 @@ KEPT = 16
 many agents have."""
 SIZE = 16
 """Random bytes of a token."""
+DIGITS = frozenset("0123456789abcdef")
 
 
 class Tokens:
@@ -28,10 +29,9 @@ class Tokens:
 
     def __init__(self, folder: str) -> None:
         self._path = f"{folder}/{FILE}"
-        found = [
-            line.split() for line in read_file(self._path).decode("ascii", "replace").splitlines()
-        ]
-        self._lines = [line for line in found if line and line[0].isalnum()][-KEPT:]
+        text = read_file(self._path).decode("ascii", "replace")
+        found = [line.split() for line in text.splitlines()]
+        self._lines = [line[:2] for line in found if line and _is_token(line[0])][-KEPT:]
         self.former = [line[0] for line in self._lines]
         """The tokens of the agents before this one, the last one at the end."""
         numbers = [number(word) for line in self._lines for word in line[1:]]
@@ -53,3 +53,9 @@ class Tokens:
     def _write(self) -> None:
         text = "".join(" ".join(line) + "\n" for line in self._lines)
         replace_file(self._path, text.encode())
+
+
+def _is_token(word: str) -> bool:
+    """Whether a word is one that this module has made. The owner of the directory could have root
+    write any others, and use its file as another record."""
+    return len(word) == 2 * SIZE and DIGITS.issuperset(word)

@@ -78,7 +78,12 @@ def end(found: Carried, folder: str, seconds: float) -> None:
     """End the process that carries a tunnel, and wait until it has gone. Raises StateError, also if
     it takes more than *seconds*; NotPermitted."""
     try:
-        os.kill(found.pid, signal.SIGTERM)
+        process = os.pidfd_open(found.pid)
+        try:
+            if found.alive:  # else the pid is that of another process by now
+                signal.pidfd_send_signal(process, signal.SIGTERM)
+        finally:
+            os.close(process)
     except ProcessLookupError:
         return
     except PermissionError:

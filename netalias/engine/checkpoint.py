@@ -9,7 +9,8 @@ directory holds two files::
 
 Each line is a word and its value. A rename(2) turns ``pending`` into ``rejected``, an unlink(2)
 confirms: the first one wins, and the other finds no file. So removing ``pending`` by hand is a
-confirmation. The files are believed while a guard proves to be behind them (runtime/guard.py).
+confirmation. The files are believed if root or this user has written them, and while a guard proves
+to be behind them (runtime/guard.py).
 
 Times are seconds of CLOCK_BOOTTIME (clock_gettime(2)), which counts suspended time and ignores
 changes of the system clock.
@@ -21,9 +22,10 @@ import os
 from time import CLOCK_BOOTTIME, clock_gettime, sleep, strftime
 
 from netalias import errors
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import remove_file, rename_file, replace_file, trusted
+from netalias.runtime import words as record
 from netalias.runtime.guard import hold, is_guard
-from netalias.system.process import started
+from netalias.system.process import await_end, readable, started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +50,6 @@ TRIES = 4
 """Attempts to roll back."""
 PAUSE = 1.0
 """Seconds between two attempts."""
-POLL = 0.05
-"""Seconds between two looks at a guard that restores, whose end brings the next one forward."""
 
 
 class Pending:
@@ -90,17 +90,22 @@ def pending(folder: str) -> Pending | None:
 
 
 def unguarded(folder: str) -> str:
-    """The sentence on a ``pending`` without a guard (it was killed, or the file is a forgery);
-    empty for none. Raises StateError."""
-    words = _read(f"{folder}/{PENDING}")
+    """The sentence on a ``pending`` that counts for nothing: its guard was killed, or the file is a
+    forgery; empty for none. Raises StateError."""
+    path = f"{folder}/{PENDING}"
+    words, owner = _found(path)
+    if words and not trusted(owner):
+        return f"{path}: user {owner} has written it: it counts for nothing"
     if not words or _guarded(folder, words) is not None:
         return ""
-    return f"{folder}/{PENDING}: no guard is behind it: what is there stays"
+    return f"{path}: no guard is behind it: what is there stays"
 
 
 def clear(folder: str) -> None:
-    """Remove a ``pending`` without a guard. The caller holds the lock. Raises StateError."""
-    _remove(f"{folder}/{PENDING}")
+    """Remove a ``pending`` without a guard, but for that of another user, who may have one. The
+    caller holds the lock. Raises StateError."""
+    if _read(f"{folder}/{PENDING}"):
+        _remove(f"{folder}/{PENDING}")
 
 
 def rejected(folder: str) -> str:
@@ -171,7 +176,7 @@ def hurry(folder: str) -> Pending:
 def outcome(folder: str, guard: Pending) -> str:
     """The verdict of *guard* after hurry(), whose work is waited for. Raises StateError if the
     former state could not be restored, or was confirmed meanwhile."""
-    _await_end(guard)
+    await_end(guard.pid, guard.start)
     words = _read(f"{folder}/{REJECTED}")
     if words.get("pid") != str(guard.pid):
         raise errors.StateError("the change was confirmed meanwhile")
@@ -311,7 +316,7 @@ class _Guard:
             # The rest is computed again: a timed wait stops while the machine is suspended.
             if changes is None:
                 sleep(min(left, SLICE))
-            elif _readable(changes.fileno(), min(left, SLICE)):
+            elif readable(changes.fileno(), min(left, SLICE)):
                 changes.read()
         return False
 
@@ -340,7 +345,7 @@ class _Guard:
         """Whether the change is unconfirmed; if so, from now on nobody can confirm it."""
         if self._mine(PENDING):
             try:
-                os.rename(self._path(PENDING), self._path(REJECTED))
+                rename_file(self._path(PENDING), REJECTED)
                 self._claimed = True
             except FileNotFoundError:
                 pass  # a confirmation came in between
@@ -420,30 +425,6 @@ def _followed(path: str) -> Followed | None:
     return found
 
 
-def _await_end(guard: Pending) -> None:
-    """Wait until a guard has ended."""
-    try:
-        process = os.pidfd_open(guard.pid)
-    except OSError:
-        while guard.alive:
-            sleep(POLL)
-        return
-    try:
-        while guard.alive:
-            _readable(process, POLL)
-    finally:
-        os.close(process)
-
-
-def _readable(file: int, seconds: float) -> bool:
-    """Whether a descriptor is readable, now or within so many seconds."""
-    from select import POLLIN, poll
-
-    looking = poll()
-    looking.register(file, POLLIN)
-    return bool(looking.poll(1000 * seconds))
-
-
 def _report(pipe: int, answer: bytes) -> bool:
     """Send *answer* to the command and close the pipe; False if the command has ended."""
     try:
@@ -470,13 +451,19 @@ def _parse(words: dict[str, str]) -> Pending | None:
 
 
 def _read(path: str) -> dict[str, str]:
-    """The words of a file with their values; empty without a file. Raises StateError."""
+    """The words with their values in a file of root or this user; empty without one. Raises
+    StateError."""
+    words, owner = _found(path)
+    return words if trusted(owner) else {}
+
+
+def _found(path: str) -> tuple[dict[str, str], int]:
+    """The same of any file, and the user who owns it. Raises StateError."""
     try:
-        text = read_file(path).decode("utf-8", "surrogateescape")
+        pairs, owner = record.read(path)
     except OSError as error:
         raise _refused(path, error) from None
-    lines = (line.partition(" ") for line in text.split("\n") if line)
-    return {word: value for word, _, value in lines}
+    return dict(pairs), owner
 
 
 def _write(path: str, words: dict[str, str]) -> None:

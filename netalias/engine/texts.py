@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from errno import EACCES, EAGAIN, ELOOP, ENOTDIR
 from fcntl import LOCK_EX, LOCK_NB, flock
-from stat import S_ISVTX
+from stat import S_ISLNK, S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
-from netalias.runtime import make_folder, make_folders
+from netalias.runtime import make_folder, make_folders, trusted
 from netalias.system.backoff import PACE, Pace
 from netalias.system.netns import abandoned
 from netalias.views.texts import NAMES, texts
@@ -40,17 +40,17 @@ PATIENCE = 1.0
 class Folder:
     """An open folder that only its owner can write to.
 
-    Raises OSError without a folder; StateError if other users could write to it, since their links
-    could redirect the texts.
+    *way* is the path by which it is opened. Raises OSError without a folder; StateError if other
+    users could write to it, since their links could redirect the texts.
     """
 
     __slots__ = ("_claim", "_fd", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, way: str = "") -> None:
         self.path = path
         self._claim = -1
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | FLAGS)
+            self._fd = os.open(way or path, os.O_RDONLY | os.O_DIRECTORY | FLAGS)
         except OSError as error:
             if error.errno in (ELOOP, ENOTDIR):
                 raise errors.StateError(f"{path}: it is not a folder") from None
@@ -269,9 +269,31 @@ class Texts:
 def made(path: str) -> Folder:
     """The folder *path*, created with its parents if it is missing, for everybody to read. Raises
     as Folder()."""
+    make_folders(os.path.dirname(path))
+    parent = _parent(path)
     try:
-        make_folders(os.path.dirname(path))
-        make_folder(path)
-    except FileExistsError:
-        pass
-    return Folder(path)
+        way = f"/proc/self/fd/{parent}/{os.path.basename(path)}"
+        try:
+            make_folder(way)
+        except FileExistsError:
+            pass
+        return Folder(path, way)
+    finally:
+        os.close(parent)
+
+
+def _parent(path: str) -> int:
+    """The descriptor of the folder above *path*. If its name is a link, it has to be one of root or
+    this user: the owner of a folder above could redirect root by his. Raises OSError."""
+    parent = os.path.dirname(path)
+    link = os.open(parent, os.O_PATH | FLAGS)
+    try:
+        status = os.fstat(link)
+        if not S_ISLNK(status.st_mode):
+            return os.open(".", os.O_DIRECTORY | FLAGS, dir_fd=link)
+        if not trusted(status.st_uid):
+            raise OSError(ELOOP, "a symbolic link of another user is on the way", parent)
+        target = os.path.join(os.path.dirname(parent), os.readlink("", dir_fd=link))
+        return os.open(target, os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(link)

@@ -190,14 +190,34 @@ def opened_file(folder: str, name: str) -> int:
 
 def read_file(path: str) -> bytes:
     """The content of a small file, at most SIZE_MAX bytes; empty without one. Raises OSError."""
+    return read_with_owner(path)[0]
+
+
+def read_trusted(path: str) -> bytes:
+    """The same of a file that root or this user has written; of others' nothing. Raises OSError.
+
+    A service that owns the directory could have root act by what it writes there.
+    """
+    content, owner = read_with_owner(path)
+    return content if trusted(owner) else b""
+
+
+def trusted(user: int) -> bool:
+    """Whether *user* is root or the one of this process."""
+    return user in (0, os.geteuid())
+
+
+def read_with_owner(path: str) -> tuple[bytes, int]:
+    """The content as of read_file(), and the user who owns the file, -1 without one. Raises
+    OSError."""
     folder, _, name = path.rpartition("/")
     try:
         file = opened_file(folder, name)
     except FileNotFoundError:
-        return b""
+        return b"", -1
     try:
         check_regular(file, path)
-        return os.read(file, SIZE_MAX)
+        return os.read(file, SIZE_MAX), os.fstat(file).st_uid
     finally:
         os.close(file)
 
@@ -259,6 +279,16 @@ def remove_file(path: str) -> bool:
     return True
 
 
+def rename_file(path: str, name: str) -> None:
+    """Give a small file another name in its directory. Raises OSError."""
+    folder, _, former = path.rpartition("/")
+    home = opened_folder(folder)
+    try:
+        os.rename(former, name, src_dir_fd=home, dst_dir_fd=home)
+    finally:
+        os.close(home)
+
+
 def owned(directory: str, cookie: int) -> str:
     """*directory*, for a reader without the lock; empty if its files are those of a former
     namespace, not of the one with this *cookie*, 0 for unknown."""
@@ -270,9 +300,10 @@ def owned(directory: str, cookie: int) -> str:
 
 
 def recall(directory: str) -> bytes:
-    """The fingerprint of the last state that was as declared; empty for none."""
+    """The fingerprint of the last state that was as declared, by root or this user; empty for
+    none."""
     try:
-        return read_file(directory + FINGERPRINT)
+        return read_trusted(directory + FINGERPRINT)
     except OSError:
         return b""
 

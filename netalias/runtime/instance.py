@@ -19,9 +19,9 @@ from netalias.runtime import (
     NOFOLLOW,
     check_regular,
     opened_folder,
-    read_file,
     remove_file,
     replace_file,
+    words,
 )
 from netalias.system.process import started
 
@@ -48,10 +48,11 @@ class Running:
 
     ``start`` is the start time of its ``pid`` (system.process.started), ``since`` the local time at
     which it began to watch, ``files`` are its declarations; ``words`` those of its command line,
-    and ``cwd`` the folder in which they were said.
+    and ``cwd`` the folder in which they were said. ``owner`` is the user who owns the file that
+    tells of it, -1 for this process.
     """
 
-    __slots__ = ("cwd", "files", "pid", "since", "start", "words")
+    __slots__ = ("cwd", "files", "owner", "pid", "since", "start", "words")
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Running:
         files: Sequence[str] = (),
         words: Sequence[str] = (),
         cwd: str = "",
+        owner: int = -1,
     ) -> None:
         self.pid = pid
         self.start = start
@@ -68,6 +70,7 @@ class Running:
         self.files = tuple(files)
         self.words = tuple(words)
         self.cwd = cwd
+        self.owner = owner
 
     @property
     def alive(self) -> bool:
@@ -233,18 +236,17 @@ def locked(file: int, path: str) -> bool:
 def _read(path: str) -> Running | None:
     """The watcher that the file describes; None without a file, and for any other content."""
     try:
-        text = read_file(path).decode("utf-8", "surrogateescape")
+        pairs, owner = words.read(path)
     except OSError as error:
         if error.errno == EINVAL:  # not a regular file
             return None
         raise _refused(path, error) from None
-    pairs = [line.partition(" ")[::2] for line in text.split("\n") if line]
-    words = dict(pairs)
+    found = dict(pairs)
     files = [_unquoted(value) for word, value in pairs if word == "file"]
     said = [_unquoted(value) for word, value in pairs if word == "word"]
-    cwd = _unquoted(words.get("cwd", ""))
+    cwd = _unquoted(found.get("cwd", ""))
     try:
-        return Running(int(words["pid"]), words["start"], words["since"], files, said, cwd)
+        return Running(int(found["pid"]), found["start"], found["since"], files, said, cwd, owner)
     except (KeyError, ValueError):
         return None
 

@@ -15,11 +15,17 @@ saved it was refused or killed, or somebody has changed the sysctl or made the d
 
 from __future__ import annotations
 
-import os
-
 from netalias import errors
 from netalias.model.names import number
-from netalias.runtime import BEGUN, SYSCTLS, read_file, remove_file, replace_file, unsettled
+from netalias.runtime import (
+    BEGUN,
+    SYSCTLS,
+    read_file,
+    remove_file,
+    rename_file,
+    replace_file,
+    unsettled,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,7 +196,7 @@ class SavedSysctls:
             replace_file(path, content)
             self._begun = content
         elif self.values and content == self._begun:
-            os.replace(begun, path)
+            rename_file(begun, SYSCTLS[1:])
         else:
             if self.values:
                 replace_file(path, content)

@@ -13,7 +13,7 @@ from time import strftime
 
 from netalias import errors
 from netalias.model.names import number
-from netalias.runtime import files, read_file, replace_file
+from netalias.runtime import files, replace_file, words
 from netalias.runtime.instance import NOW
 from netalias.system.process import owner, started
 
@@ -76,22 +76,18 @@ def write(folder: str, found: Carried) -> None:
 def read(folder: str, name: str) -> Carried | None:
     """The record of a tunnel; None without one of a process that runs."""
     try:
-        text = read_file(f"{folder}/{name}{SUFFIX}").decode("utf-8", "surrogateescape")
+        pairs, user = words.read(f"{folder}/{name}{SUFFIX}")
     except OSError:
         return None
-    words = dict(line.partition(" ")[::2] for line in text.split("\n") if line)
-    numbers = {key: number(words.get(key, "")) for key in ("pid", "counters", "mtu", "plane")}
+    said = dict(pairs)
+    numbers = {key: number(said.get(key, "")) for key in ("pid", "counters", "mtu", "plane")}
     found = Carried(
-        name, words.get("line", ""), counters=numbers["counters"], mtu=max(numbers["mtu"], 0),
-        plane=max(numbers["plane"], 0), fault=words.get("fault", ""),
+        name, said.get("line", ""), counters=numbers["counters"], mtu=max(numbers["mtu"], 0),
+        plane=max(numbers["plane"], 0), fault=said.get("fault", ""),
     )  # fmt: skip
     found.pid = numbers["pid"]
-    found.start, found.since = words.get("start", ""), words.get("since", "")
+    found.start, found.since = said.get("start", ""), said.get("since", "")
     if found.pid <= 0 or not found.line or not found.alive:
-        return None
-    try:
-        user = os.lstat(f"{folder}/{name}{SUFFIX}").st_uid
-    except OSError:
         return None
     return found if found.written_by(user) else None
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from time import sleep
+
+POLL = 0.05
+"""Seconds between two looks at a process, whose end brings the next one forward."""
+
 
 def owner(pid: int) -> int:
     """The real user ID of a process; -1 for a dead or invisible one.
@@ -27,6 +33,30 @@ def started(pid: int) -> str:
     except OSError:
         return ""
     return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def await_end(pid: int, start: str) -> None:
+    """Wait until the process with this start time (started()) has ended."""
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        while started(pid) == start != "":
+            sleep(POLL)
+        return
+    try:
+        while started(pid) == start != "":
+            readable(process, POLL)
+    finally:
+        os.close(process)
+
+
+def readable(file: int, seconds: float) -> bool:
+    """Whether a descriptor is readable, now or within so many seconds."""
+    from select import POLLIN, poll
+
+    looking = poll()
+    looking.register(file, POLLIN)
+    return bool(looking.poll(1000 * seconds))
 
 
 def tell(pidfd: int, number: int) -> None:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import until
+from support import NOBODY, given_away, until
 
 from netalias import errors
 from netalias.engine import checkpoint
 from netalias.runtime import guard as proof
+from netalias.system import process
 
 PR_SET_CHILD_SUBREAPER = 36
 LONG = 60.0
@@ -226,7 +227,7 @@ def test_rolled_back_at_once(stage: Stage) -> None:
 def test_nobody_waits_for_the_next_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard hears of what becomes of its file, and the command of the end of the guard."""
     monkeypatch.setattr(checkpoint, "SLICE", LONG)
-    monkeypatch.setattr(checkpoint, "POLL", LONG)
+    monkeypatch.setattr(process, "POLL", LONG)
     begin = time.monotonic()
     pid = stage.arm(2 * LONG)
     guard = checkpoint.hurry(stage.folder)
@@ -467,6 +468,49 @@ def test_what_is_no_lock_proves_nothing(
     with pytest.raises(errors.StateError, match=f"no guard could be started: {path}: "):
         stage.arm()
     assert stage.orphan() == 0
+
+
+@pytest.mark.parametrize("verb", [checkpoint.confirm, checkpoint.hurry])
+def test_a_guard_of_another_user_is_none_of_ours(
+    stage: Stage, bystander: subprocess.Popen[bytes], verb: Callable[[str], object]
+) -> None:
+    """The owner of the directory can hold the lock of the guard by a process of his own. His file
+    is told, and stays: he may have a guard that waits for it to go."""
+    path = Path(stage.folder, checkpoint.PENDING)
+    with Path(stage.folder, proof.LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        forge(stage, bystander)
+        assert checkpoint.pending(stage.folder) is not None
+        given_away(path)
+        assert checkpoint.pending(stage.folder) is None
+        told = f"{path}: user {NOBODY} has written it: it counts for nothing"
+        assert checkpoint.unguarded(stage.folder) == told
+        with pytest.raises(errors.StateError, match=r"^nothing waits") as caught:
+            verb(stage.folder)
+        assert caught.value.hint == told
+    assert path.exists()
+
+
+def test_a_rejection_by_another_user_is_none(
+    stage: Stage, bystander: subprocess.Popen[bytes]
+) -> None:
+    """He could have every configuration refused."""
+    forge(stage, bystander, checkpoint.REJECTED)
+    assert checkpoint.rejected(stage.folder) == "beef"
+    given_away(Path(stage.folder, checkpoint.REJECTED))
+    assert checkpoint.rejected(stage.folder) == ""
+
+
+def test_another_record_of_ours_is_none_of_a_guard(
+    stage: Stage, bystander: subprocess.Popen[bytes]
+) -> None:
+    """The owner of the directory can rename a file of root that has lines of his."""
+    forge(stage, bystander)
+    path = Path(stage.folder, checkpoint.PENDING)
+    path.write_text(f"namespace 7\n{path.read_text()}")
+    with Path(stage.folder, proof.LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert checkpoint.pending(stage.folder) is None
 
 
 def test_pid_was_used_again(stage: Stage, bystander: subprocess.Popen[bytes]) -> None:
@@ -978,6 +1022,7 @@ print(*set(sys.modules) - before)
         "netalias.engine.checkpoint",
         "netalias.runtime",
         "netalias.runtime.guard",
+        "netalias.runtime.words",
         "netalias.system",
         "netalias.system.process",
     }

@@ -372,8 +372,11 @@ def test_tokens(tmp_path: Path) -> None:
     made = [tokens() for _ in range(KEPT + 4)]
     assert len(set(made)) == len(made)
     with open(tmp_path / FILE, "ab") as file:
-        file.write(b"\x00\xff <no token>\n")
-    assert Tokens(str(tmp_path)).former == made[-KEPT:]
+        file.write(b"\x00\xff <no token>\npid 1\nstart 7\nword --metrics=/etc/passwd\n")
+    again = Tokens(str(tmp_path))
+    assert again.former == made[-KEPT:]
+    again()
+    assert b"pid" not in (tmp_path / FILE).read_bytes()
 
 
 def test_registrations(tmp_path: Path) -> None:

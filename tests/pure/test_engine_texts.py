@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import given_away
 
 import netalias
 from netalias import cli, errors
@@ -236,6 +237,20 @@ def test_folders_above_it_are_for_everybody(tmp_path: Path):
         os.umask(before)
     for folder in ("one", "one/two", "one/two/net"):
         assert (tmp_path / folder).stat().st_mode & 0o777 == 0o755
+
+
+def test_a_link_above_it(tmp_path: Path):
+    """One of this user is followed; one of another user, who owns the folder that it is in, could
+    have root write anywhere."""
+    (tmp_path / "target").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("target")
+    live.made(f"{link}/net").close()
+    (tmp_path / "target/net").rmdir()
+    given_away(link)
+    with pytest.raises(OSError, match="a symbolic link of another user"):
+        live.made(f"{link}/net")
+    assert os.listdir(tmp_path / "target") == []
 
 
 def test_a_resident_takes_over_what_nobody_holds(stage: Stage):

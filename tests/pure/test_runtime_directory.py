@@ -9,10 +9,11 @@ from errno import EACCES, EINVAL, ENOSPC, EROFS
 from pathlib import Path
 
 import pytest
+from support import given_away
 
 from netalias import errors, runtime
 from netalias.engine.texts import made
-from netalias.runtime import RuntimeDirectory, make_folders, read_file, replace_file
+from netalias.runtime import RuntimeDirectory, asked, make_folders, read_file, replace_file
 
 INODE = 4026599999
 
@@ -269,3 +270,38 @@ def test_a_link_in_the_place_of_the_directory(base: Path, work: str) -> None:
         works[work]()
     assert [file.name for file in elsewhere.iterdir()] == ["settings"]
     assert (elsewhere / "settings").read_text() == "theirs"
+
+
+def test_a_name_is_changed_in_its_directory(tmp_path: Path) -> None:
+    """A link that its owner puts in the place of the directory leads nowhere."""
+    home, other = tmp_path / "home", tmp_path / "other"
+    home.mkdir()
+    (home / "one").write_text("text")
+    runtime.rename_file(f"{home}/one", "two")
+    assert (home / "two").read_text() == "text"
+    home.rename(other)
+    home.symlink_to(other)
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        runtime.rename_file(f"{home}/two", "three")
+    assert os.listdir(other) == ["two"]
+
+
+def test_a_fingerprint_of_others_is_none(tmp_path: Path) -> None:
+    """The owner of the directory could have every difference passed over by one."""
+    runtime.remember(str(tmp_path), b"as declared")
+    assert runtime.recall(str(tmp_path)) == b"as declared"
+    given_away(tmp_path / "fingerprint")
+    assert runtime.recall(str(tmp_path)) == b""
+    runtime.remember(str(tmp_path), b"as declared")
+    assert runtime.recall(str(tmp_path)) == b"as declared"
+
+
+def test_what_others_ask_for_is_not_done_for_them(tmp_path: Path) -> None:
+    """Nor is it written down anew, as if root had asked for it."""
+    folder = str(tmp_path)
+    asked.write(folder, 7, "vif0", "vif0 198.51.100.7 to 203.0.113.9")
+    assert list(asked.read(folder, 7)) == ["vif0"]
+    given_away(tmp_path / "asked")
+    assert asked.read(folder, 7) == {}
+    asked.write(folder, 7, "vif1", "vif1 198.51.100.8 to 203.0.113.9")
+    assert list(asked.read(folder, 7)) == ["vif1"]

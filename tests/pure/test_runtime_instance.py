@@ -13,11 +13,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import SLOW, until
+from support import NOBODY, SLOW, given_away, until
 
 from netalias import errors
+from netalias.cli import Options, watch
+from netalias.engine import Engine, Setup
+from netalias.kernel.memory import Memory
 from netalias.runtime import instance
 from netalias.runtime.instance import Instance, running
+from netalias.runtime.private import PrivateDirectory
 
 CANDIDATE = """\
 import sys
@@ -335,3 +339,45 @@ def test_what_is_no_lock_of_ours(tmp_path: Path, what: str) -> None:
         Instance(str(folder))
     assert len(os.listdir("/proc/self/fd")) == before
     assert other.read_text() == "theirs"
+
+
+def test_the_owner_is_that_of_what_was_read(tmp_path: Path) -> None:
+    """By which a reader tells whose words these are."""
+    with Instance(str(tmp_path), words=["watch"]):
+        for owner in (os.getuid(), NOBODY):
+            found = running(str(tmp_path))
+            assert found is not None
+            assert found.owner == owner
+            given_away(tmp_path / instance.ABOUT)
+
+
+def test_words_of_another_user_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when he puts a file of ours in the place of his as soon as that is read."""
+    about, real = tmp_path / instance.ABOUT, instance.started
+    setup = Setup(Memory(), runtime=PrivateDirectory(str(tmp_path)))
+    options = Options(lambda options: Engine(setup))
+    options.takeover = True
+    monkeypatch.setattr(sys, "argv", ["netalias", "watch", "--takeover"])
+
+    def swapped(pid: int) -> str:
+        about.unlink()
+        about.symlink_to("/etc/passwd")
+        return real(pid)
+
+    with Instance(str(tmp_path), words=["--metrics", "/etc/passwd", "watch", "/x"]):
+        given_away(about)
+        monkeypatch.setattr(instance, "started", swapped)
+        files: list[str] = []
+        assert watch._said(options, files) == ["watch"]
+        monkeypatch.undo()
+    assert (files, options.metrics) == ([], "")
+
+
+def test_another_record_of_ours_is_none_of_a_watcher(tmp_path: Path) -> None:
+    """The owner of the directory can rename a file of root that has lines of his."""
+    about = tmp_path / instance.ABOUT
+    with Instance(str(tmp_path)):
+        about.write_text(f"namespace 7\n{about.read_text()}")
+        assert running(str(tmp_path)) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from errno import EAFNOSUPPORT, EMFILE, ENOENT, EPERM
@@ -12,13 +13,13 @@ from pathlib import Path
 from select import POLLIN, poll
 
 import pytest
-from support import PATIENCE, SLOW
+from support import PATIENCE, SLOW, given_away
 from watched import Busy
 
 from netalias import errors, trust
 from netalias.desired import declarations
 from netalias.desired.tunnels import Tunnel
-from netalias.engine import Engine, Setup
+from netalias.engine import Engine, Setup, carried
 from netalias.engine import tunnels as work
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
@@ -441,6 +442,43 @@ def test_a_record_speaks_for_its_own_process_alone(tmp_path: Path) -> None:
     text = (tmp_path / "vif0.tunnel").read_text()
     (tmp_path / "vif0.tunnel").write_text(text.replace(f"pid {os.getpid()}", "pid 1"))
     assert tunnels.read(folder, "vif0") is None
+
+
+def test_a_record_of_others_is_not_believed_for_a_file_that_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner of the directory can put a file of root there as soon as his is read."""
+    folder, record, real = str(tmp_path), tmp_path / "vif0.tunnel", tunnels.started
+    tunnels.write(folder, tunnels.Carried("vif0", LINE, mtu=1400))
+    other = tmp_path / "other"
+    other.touch()
+    given_away(record)
+
+    def swapped(pid: int) -> str:
+        other.replace(record)
+        return real(pid)
+
+    monkeypatch.setattr(tunnels, "started", swapped)
+    assert tunnels.read(folder, "vif0") is None
+    assert record.read_bytes() == b""
+
+
+def test_another_record_of_ours_is_none_of_a_tunnel(tmp_path: Path) -> None:
+    """The owner of the directory can rename a file of root that has lines of his."""
+    folder, record = str(tmp_path), tmp_path / "vif0.tunnel"
+    tunnels.write(folder, tunnels.Carried("vif0", LINE, mtu=1400))
+    record.write_text(f"namespace 7\n{record.read_text()}")
+    assert tunnels.read(folder, "vif0") is None
+
+
+def test_a_pid_that_was_given_again_gets_no_signal(tmp_path: Path) -> None:
+    """The process that carried the tunnel has ended since its record was read."""
+    found = tunnels.Carried("vif0", LINE)
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        found.pid, found.start = bystander.pid, "1"
+        carried.end(found, str(tmp_path), 0.0)
+        assert bystander.poll() is None
+        bystander.kill()
 
 
 def test_a_key_file_that_comes_late_ends_the_pause(

@@ -385,7 +385,7 @@ def test_a_refusal_in_a_former_namespace(cli: Command, declare: Declare) -> None
     cli.silent("eth9:7", "192.0.2.7", "kind", "label")
     folder = lock_file(cli.namespace).parent
     digest = sources.configuration(sources.read([file]))
-    (folder / "rejected").write_text(f"digest {digest}\n")
+    (folder / "rejected").write_text(f"pid 1\ndigest {digest}\n")
     cli.fails(REFUSED, "reconcile", "--dry-run", "--allow-empty", file)
     mine = (folder / "namespace").read_text()
     (folder / "namespace").write_text("1\n")

@@ -30,6 +30,46 @@ cat errors
 """
 
 
+FORGED = """
+mount -t tmpfs tmpfs /run && chmod 755 /run && cd /run && mkdir netalias && chown 65534 netalias
+home=netalias/$(stat -Lc %i /proc/self/ns/net)
+as() { setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"; }
+echo lo:1 127.9.9.9 >conf
+as mkdir "$home"
+user="setpriv --reuid 65534 --regid 65534 --clear-groups"
+$user flock -F "$home/guard.lock" sleep 600 >errors 2>&1 &
+guard=$!
+trap 'kill $guard' EXIT
+timeout 60 sh -c "while flock -n $home/guard.lock true; do sleep 0.01; done"
+start=$(cut -d ' ' -f 22 /proc/$guard/stat)
+printf 'pid %s\\nstart %s\\ndeadline 9e9\\ndigest beef\\nsince noon\\n' $guard $start |
+    as tee "$home/pending" >pending
+"$@" reconcile conf
+echo "$? reconcile"
+"$@" confirm
+echo "$? confirm"
+cmp pending "$home/pending"
+echo "$? pending"
+"""
+
+
+@pytest.mark.skipif(not another_user(), reason="one user only")
+def test_a_guard_of_his(cli: Command, tmp_path: Path) -> None:
+    """Root does not wait for it, and says so; nor does it take it away from him."""
+    script = tmp_path / "script"
+    script.write_text(FORGED)
+    cli.namespace.raise_lo()
+    done = cli.namespace.run(["unshare", "--mount", "sh", str(script), *COMMAND], check=False)
+    assert [line for line in done.stdout.splitlines() if line[0].isdigit()] == [
+        "0 reconcile",
+        "2 confirm",
+        "0 pending",
+    ]
+    told = "/pending: user 65534 has written it: it counts for nothing"
+    assert done.stderr.count(told) == 2
+    assert "nothing waits for a confirmation" in done.stderr
+
+
 @pytest.mark.skipif(not another_user(), reason="one user only")
 def test_what_stands_in_the_way(cli: Command, tmp_path: Path) -> None:
     """FIFOs, links, hard links and folders in the place of files, and a link as the folder."""
