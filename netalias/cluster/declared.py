@@ -53,7 +53,7 @@ def _ends(span: tuple[str, str]) -> tuple[int, int]:
     family = AF_INET6 if ":" in span[0] else AF_INET
     try:
         first, last = (int.from_bytes(inet_pton(family, one), "big") for one in span)
-    except OSError:
+    except (OSError, ValueError):
         return 0, 0
     return first, last
 

@@ -69,7 +69,7 @@ def _parsed(line: str) -> Address | None:
     try:
         local = inet_pton(family, text)
         peer = b"" if words[2] == NONE else inet_pton(family, words[2])
-    except OSError:
+    except (OSError, ValueError):
         return None
     if index < 1 or not 0 <= prefixlen <= 8 * len(local):
         return None

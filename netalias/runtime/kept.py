@@ -131,5 +131,5 @@ def _key(text: str) -> Key | None:
     family = AF_INET6 if ":" in text else AF_INET
     try:
         return family, inet_pton(family, text)
-    except OSError:
+    except (OSError, ValueError):
         return None

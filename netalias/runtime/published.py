@@ -89,6 +89,6 @@ def _parsed(line: str) -> Published | None:
     family = AF_INET6 if ":" in words[2] else AF_INET
     try:
         local = inet_pton(family, words[2])
-    except OSError:
+    except (OSError, ValueError):
         return None
     return words[1], Proxy(number(words[0]), family, local, PROTOCOL)

@@ -62,7 +62,7 @@ def _take(one: Translated, new: str, old: Sequence[str]) -> None:
     try:
         packed = None if new == _NOTHING else inet_pton(family, new)
         one.families[family] = packed, frozenset(inet_pton(family, text) for text in old)
-    except OSError:
+    except (OSError, ValueError):
         pass
 
 

@@ -35,7 +35,7 @@ def _packed(text: str) -> bytes:
     text = text.partition("%")[0]
     try:
         packed = inet_pton(AF_INET6 if ":" in text else AF_INET, text)
-    except OSError:
+    except (OSError, ValueError):
         return b""
     return packed[12:] if packed.startswith(MAPPED) else packed
 

@@ -378,7 +378,7 @@ def _family(address: str) -> int:
     for family in (AF_INET, AF_INET6):
         try:
             inet_pton(family, address or "0.0.0.0")
-        except OSError:
+        except (OSError, ValueError):
             continue
         return family
     raise errors.BadAddress(f"{address!r} is not an address")

@@ -202,7 +202,7 @@ class Floats:
         it is an address at all."""
         try:
             self._places.leaving[key] = inet_pton(AF_INET6 if ":" in key[1] else AF_INET, key[1])
-        except OSError:
+        except (OSError, ValueError):
             return False
         return True
 

@@ -93,6 +93,6 @@ def _look(host: str) -> list[str]:
 def _numeric(host: str) -> bool:
     try:
         inet_pton(AF_INET6 if ":" in host else AF_INET, host)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
