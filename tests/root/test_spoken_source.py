@@ -65,6 +65,41 @@ def test_an_ipv6_label_that_may_be_the_source(veth: Namespace) -> None:
     assert cli.one("eth9:0")["deprecated"] is True
 
 
+@pytest.mark.parametrize(
+    ("address", "own", "router", "command"),
+    [
+        ("fd00:3::9/64", "fd00:1::1/64", "fd00:1::2", "netalias eth9:0 deprecated"),
+        ("fd00:3::9", "fd00:1::1/64", "fd00:1::2", "netalias eth9:0 deprecated"),
+        ("10.3.0.9/24", "10.1.0.1/32", "10.2.0.1",
+         "netalias eth9:0- && netalias eth9:0 10.3.0.9/24 kind label"),
+        ("10.3.0.9/24", "10.3.0.1/32", "10.2.0.1",
+         "netalias eth9:0- && netalias eth9:0 10.3.0.9/24 kind label"),
+    ],
+)  # fmt: skip
+def test_the_default_route_beside_a_network_of_the_alias(
+    veth: Namespace, address: str, own: str, router: str, command: str
+) -> None:
+    """The main device has not got that network, so the label may keep it; that it is the source
+    towards everybody else is told, with a command after which it is not."""
+    cli = Doctor(veth)
+    six, mine = ":" in own, own.partition("/")[0]
+    family, far = ("-6", "2001:db8::1") if six else ("-4", "198.51.100.1")
+    if six:
+        veth.ip(f"addr add {own} dev eth9 nodad")
+    cli.silent("eth9:0", address, "kind", "label")
+    cli.settled("eth9:0")
+    if not six:
+        veth.ip(f"addr add {own} dev eth9")
+    veth.ip(f"{family} route add default via {router} dev eth9 onlink")
+    assert source(veth, far) == address.partition("/")[0]
+    (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
+    assert found["text"].startswith("eth9:0: the host sends to other networks from ")
+    assert found["command"] == command
+    cli.sh(found["command"])
+    assert source(veth, far) == mine
+    assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
 def test_the_source_through_a_route_without_a_router(veth: Namespace) -> None:
     """There the first address of the device is the source, be it that of a host."""
     cli = Doctor(veth)
@@ -88,6 +123,40 @@ def test_a_network_that_only_an_alias_has(veth: Namespace) -> None:
     cli.silent("eth9:0", "10.9.0.9/24", "kind", "label")
     assert source(veth, "10.9.0.2") == "10.9.0.9"
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "router", "far"),
+    [
+        ("10.0.0.9", "10.0.0.1/24", "10.0.0.2", "203.0.113.5"),
+        ("2001:db8::9/64", "2001:db8::1/64", "2001:db8::2", "2001:db8:f::5"),
+    ],
+)
+def test_the_gateway_of_an_alias_is_not_that_of_the_host(
+    veth: Namespace, address: str, own: str, router: str, far: str
+) -> None:
+    """Only a socket that is bound to the device takes it, with the host's own default route and
+    without; what is bound to the address alone goes the way of the host."""
+    cli = Doctor(veth)
+    veth.ip(f"addr add {own} dev eth9" + " nodad" * (":" in own))
+    cli.silent("eth9:0", address, "kind", "macvlan", "gateway", router)
+    cli.settled("eth9:0")
+    alias = address.partition("/")[0]
+
+    def ways() -> list[str]:
+        """The device of a packet that is bound to nothing, to the address, to the device."""
+        found = []
+        for words in ("", f"from {alias}", "oif eth9_0"):
+            done = veth.run(["ip", "-j", "route", "get", far, *words.split()], check=False)
+            found.append(json.loads(done.stdout)[0]["dev"] if not done.returncode else "none")
+        return found
+
+    family = "-6" if ":" in far else "-4"
+    assert ways() == ["none", "none", "eth9_0"]
+    veth.ip(f"{family} route add default via {router} dev eth9")
+    assert ways() == ["eth9", "eth9", "eth9_0"]
+    veth.ip(f"{family} route del default")
+    assert ways() == ["none", "none", "eth9_0"]
 
 
 def test_a_deleted_route_is_noticed(veth: Namespace, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from netalias.model import AF_INET, AF_INET6, address_text, prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from netalias.doctor.facts import Facts
     from netalias.model import Address, Alias, Device
@@ -26,7 +26,7 @@ def source_address(facts: Facts) -> Iterator[Finding]:
                     if alias is not None:
                         speakers.setdefault(alias.address, (alias, []))[1].append(where)
             for alias, places in speakers.values():
-                yield _finding(alias, own[0], list(dict.fromkeys(places)))
+                yield _finding(alias, own, list(dict.fromkeys(places)))
 
 
 def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Alias | None:
@@ -46,11 +46,15 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
     return None
 
 
-def _finding(alias: Alias, own: Address, places: list[str]) -> Finding:
+def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding:
+    """That the host sends to *places* from an alias, not from the first of the *own* addresses."""
     entry = alias.entry
     assert entry is not None
     text = f"{text_of(alias)}/{alias.asked}"
-    if entry.networked:
+    if entry.networked and any(
+        one.prefixlen <= entry.prefixlen and prefix.contains(one.local, one.prefixlen, entry.local)
+        for one in own
+    ):
         first = network_text(
             alias.family, prefix.network(alias.address, alias.prefixlen), alias.prefixlen
         )
@@ -65,7 +69,7 @@ def _finding(alias: Alias, own: Address, places: list[str]) -> Finding:
         alias,
         WARNING,
         f"the host sends to {' and '.join(places)} from {text_of(alias)},"
-        f" not from {address_text(own.family, own.local)}",
+        f" not from {address_text(own[0].family, own[0].local)}",
         why,
         command,
     )
