@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 COMMENTS = ("#", ";", "//")
+LABEL = r"[Ll]abel[ =]"
+"""The word before the name of an address, which is no device: ``dev eth0 label eth0:0`` of
+keepalived and ip(8), ``Label=eth0:0`` of systemd-networkd. For sed(1) too."""
 
 
 class Program(Value):
@@ -63,7 +66,7 @@ PROGRAMS = (
     Program(
         "chrony",
         ("/etc/chrony/chrony.conf", "/etc/chrony/conf.d/*.conf", "/etc/chrony.conf"),
-        label="it cannot bind to a label, and ends",
+        label="it cannot bind to a label, and listens nowhere",
         instead="bindaddress ADDRESS",
     ),
     Program(
@@ -83,15 +86,24 @@ PROGRAMS = (
         device="BindInterface finds no address on a device of that name",
     ),
     Program(
-        "systemd",
+        "systemd-networkd",
         (
             "/etc/systemd/network/*.network",
             "/etc/systemd/network/*.link",
+            "/etc/systemd/network/*.d/*.conf",
+        ),
+        device="[Match] matches nothing",
+        label="[Match] matches nothing",
+        instead="Name=MAIN",
+    ),
+    Program(
+        "systemd",
+        (
             "/etc/systemd/system/*.service",
             "/etc/systemd/system/*.socket",
             "/etc/systemd/system/*.d/*.conf",
         ),
-        device="[Match] matches nothing, and programs such as tcpdump and dhclient take MAIN",
+        device="programs such as tcpdump and dhclient take MAIN",
     ),
 )
 
@@ -115,7 +127,7 @@ def read(names: Iterable[str], root: str = "") -> list[Mention]:
     wanted = "|".join(map(re.escape, names))
     if not wanted:
         return []
-    pattern = re.compile(rf"(?<![\w:.-])(?:{wanted})(?![\w:])")
+    pattern = re.compile(rf"(?<!{LABEL})(?<![\w:.-])(?:{wanted})(?![\w:])")
     found: dict[tuple[str, str], Mention] = {}
     for program in PROGRAMS:
         for file in sorted(one for part in program.files for one in glob(root + part)):

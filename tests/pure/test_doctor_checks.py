@@ -603,16 +603,23 @@ def test_a_name_that_programs_cut(slots: tuple[int, ...], level: str, text: str)
         ("etc/keepalived/keepalived.conf", "interface eth0:0\n", "macvlan", "it needs eth0_0"),
         ("etc/keepalived/keepalived.conf", "dev eth0:0\n", "label",
          "it needs dev eth0 label eth0:0"),
+        ("etc/keepalived/keepalived.conf", "10.0.0.5/24 dev eth0 label eth0:0\n", "label", ""),
+        ("etc/keepalived/keepalived.conf", "10.0.0.5/24 dev eth0 label eth0:0\n", "macvlan", ""),
         ("etc/chrony/chrony.conf", "binddevice eth0:0\n", "macvlan", ""),
-        ("etc/chrony/chrony.conf", "binddevice eth0:0\n", "label", "bindaddress 10.0.0.5"),
+        ("etc/chrony/chrony.conf", "binddevice eth0:0\n", "label",
+         "it cannot bind to a label, and listens nowhere: it needs bindaddress 10.0.0.5"),
         ("etc/unbound/unbound.conf", "interface: eth0:0@53\n", "macvlan", "it needs eth0_0"),
         ("etc/unbound/unbound.conf.d/a.conf", "interface: eth0:0\n", "label", ""),
         ("etc/openvpn/server/a.conf", "bind-dev eth0:0\n", "label", "it needs local 10.0.0.5"),
         ("etc/ssh/ssh_config", "BindInterface eth0:0\n", "macvlan", "it needs eth0_0"),
         ("etc/systemd/network/a.network", "Name=eth0:0\n", "macvlan",
-         "[Match] matches nothing, and programs such as tcpdump and dhclient take eth0: it needs"),
+         "[Match] matches nothing: it needs eth0_0"),
+        ("etc/systemd/network/a.network", "Name=eth0:0\n", "label", "it needs Name=eth0"),
+        ("etc/systemd/network/a.network", "[Address]\nLabel=eth0:0\n", "macvlan", ""),
         ("etc/systemd/system/a.service", "ExecStart=/usr/sbin/tcpdump -i eth0:0\n", "macvlan",
-         "it needs eth0_0"),
+         "programs such as tcpdump and dhclient take eth0: it needs eth0_0"),
+        ("etc/systemd/system/a.service", "ExecStart=ip addr add 10.0.0.9 dev eth0 label eth0:0\n",
+         "macvlan", ""),
     ],
 )  # fmt: skip
 def test_a_program_is_given_the_name_with_the_colon(
@@ -634,6 +641,28 @@ def test_a_program_is_given_the_name_with_the_colon(
         subprocess.run(["sh", "-ec", finding.command], check=True)
         found.mentions = programs.read(["eth0:0"], str(tmp_path))
         assert doctor.examine(found) == []
+
+
+def test_a_socket_of_an_alias_that_is_gone() -> None:
+    """Where an alias is declared it may have been its device, though none is there now; on a host
+    that has nothing to do with aliases it is not looked for."""
+    found = facts([device(2, "eth0")], [address(2, MAIN, 24, ours=False)])
+    found.held = {("the socket udp 0.0.0.0:53", 7)}
+    assert doctor.examine(found) == []
+    finding = only(declaring(found, "eth0:0 10.0.0.5"), "lost-index")
+    assert finding.text == "the socket udp 0.0.0.0:53 is for the device 7, which is gone"
+
+
+def test_what_only_looks_like_the_name_is_not_corrected(tmp_path: Path) -> None:
+    """The name of a label, and that of another device, stay as they are."""
+    file = tmp_path / "etc/keepalived/keepalived.conf"
+    file.parent.mkdir(parents=True)
+    kept = "10.0.0.5/24 dev eth0 label eth0:0\ninterface veth0:0\ninterface eth0:01\n"
+    file.write_text(f"interface eth0:0\n{kept}track eth0:0,eth0:0\n")
+    found = staged()
+    found.mentions = programs.read(["eth0:0"], str(tmp_path))
+    subprocess.run(["sh", "-ec", only(found, "program").command], check=True)
+    assert file.read_text() == f"interface eth0_0\n{kept}track eth0_0,eth0_0\n"
 
 
 def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:

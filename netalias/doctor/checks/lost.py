@@ -44,7 +44,7 @@ def main_missing(facts: Facts) -> Iterator[Finding]:
 def lost_index(facts: Facts) -> Iterator[Finding]:
     """A socket or a firewall rule has an index that no device has any more."""
     present = facts.observed.snapshot.devices
-    for what, index in sorted(facts.held) if facts.aliases else ():
+    for what, index in sorted(facts.held) if facts.aliases or facts.wishes else ():
         if index not in present:
             again = "restart the program" if "socket" in what else "load the rules again"
             yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.doctor.checks.firewall import escaped
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding
+from netalias.doctor.programs import LABEL
 from netalias.model import names
 from netalias.model.shell import quoted
 
@@ -72,7 +73,9 @@ def _needed(alias: Alias, mention: Mention) -> str:
 
 
 def _corrected(alias: Alias, mention: Mention) -> str:
-    """The command that puts the primary name in place of the other one."""
+    """The command that puts the primary name in place of the other one, but in lines that name a
+    label."""
     assert alias.device is not None
-    edit = f"s/{escaped(str(alias.name))}\\b/{escaped(alias.device.name)}/g"
+    name, device = escaped(str(alias.name)), escaped(alias.device.name)
+    edit = rf"/{LABEL}{name}/!s/\(^\|[^[:alnum:]_:.-]\){name}\b/\1{device}/g"
     return f"sed -i {quoted(edit)} {quoted(mention.file)}"
