@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_interface
 from random import Random
 
 import pytest
-from declared_machine import entry_of, faults, foreign
-from hypothesis import given, note, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixtures import Watchful, hold
 from test_plan_compare import Declared
 
 from netalias import errors
 from netalias.engine.batch import Batch, parse_commands
 from netalias.kernel.memory import Memory
-from netalias.kinds import MAGIC
-from netalias.model import AF_INET, PROTOCOL
-from netalias.model.names import AliasName
+from netalias.model import PROTOCOL
 from netalias.model.steps import SetLink, Step
 
-MAINS = ("eth0", "eth1")
-SLOTS = range(9)
-ADDRESSES = (
-    *(f"198.51.100.{last}" for last in range(1, 6)),
-    *(f"198.51.101.{last}" for last in range(1, 4)),
-    *(f"2001:db8::{last}" for last in range(1, 4)),
-)
-LENGTHS = {4: (25, 25, 24, 16, 32), 6: (64, 64, 128)}
-KINDS = ("label", "label", "macvlan", "dummy", "")
 randoms = st.randoms(use_true_random=True)
 
 
-class Witness(Memory):
+class Witness(Watchful, Memory):
     """A kernel in memory that looks after each step which of the addresses ``kept`` are away."""
 
     def __init__(self) -> None:
-        super().__init__(kinds=("macvlan", "dummy"))  # with ipvlan, kinds could exclude each other
-        self.kept: set[bytes] = set()
-        self.away: set[bytes] = set()
+        super().__init__(kinds=("macvlan", "dummy"))
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         answers = []
         for step in steps:
             answers += super().send([step])
-            here = {
-                entry.local for entries in self.snapshot().addresses.values() for entry in entries
-            }
-            self.away |= self.kept - here
+            self.look(self.snapshot())
         return answers
 
 
@@ -164,85 +147,10 @@ def test_unchanged_alias_of_a_main_that_is_down(
     assert stage.on("eth0_0") == before
 
 
-# Any mixture ----------------------------------------------------------------------------------
-
-
-def labelled(stage: Declared, random: Random) -> None:
-    """Addresses on both main devices in any order: adopted labels, and those of others."""
-    for text in random.sample(ADDRESSES, random.randrange(1, len(ADDRESSES) + 1)):
-        main, slot = random.choice(MAINS), random.choice(SLOTS)
-        place = ip_interface(text)
-        entry = entry_of(f"{text}/{random.choice(LENGTHS[place.version])}")
-        entry.protocol = random.choice((PROTOCOL, PROTOCOL, PROTOCOL, 0))
-        if stage.engine.observe().by_name.get(AliasName(main, slot)):
-            entry.protocol = 0  # the name is taken
-        elif entry.family == AF_INET:
-            entry.label = f"{main}:{slot}"
-        else:
-            entry.metric = MAGIC | slot
-        if entry.protocol or entry.family == AF_INET:
-            stage.kernel.add_address(main, entry)
-
-
-def strange(stage: Declared) -> set[bytes]:
-    """The addresses of others."""
-    return {
-        entry.local
-        for entries in stage.kernel.snapshot().addresses.values()
-        for entry in entries
-        if entry.protocol != PROTOCOL
-    }
-
-
-def staying(stage: Declared, lines: dict[str, str]) -> set[bytes]:
-    """The addresses that are never away: those of others, and of labels that become devices."""
-    found = strange(stage)
-    for alias in stage.engine.show():
-        words = lines.get(str(alias.name), "").split()
-        if words and alias.ours and words[-1] in ("macvlan", "dummy"):
-            found |= {alias.address} & {ip_interface(words[0]).ip.packed}
-    return found
-
-
-def written(stage: Declared, random: Random) -> dict[str, str]:
-    """A file in any order: by name the words, of which many are of aliases that are there."""
-    held = [alias for alias in stage.engine.show() if alias.ours]
-    theirs = strange(stage)
-    lines: dict[str, str] = {}
-    for text in random.sample(ADDRESSES, random.randrange(len(ADDRESSES))):
-        packed = ip_interface(text).ip.packed
-        if packed in theirs:
-            continue
-        found = next((alias for alias in held if alias.address == packed), None)
-        name = f"{random.choice(MAINS)}:{random.choice(SLOTS)}"
-        length = random.choice(LENGTHS[ip_interface(text).version])
-        if found is not None and random.random() < 0.8:
-            name, length = str(found.name), random.choice((found.prefixlen, length))
-        kind = random.choice(KINDS)
-        lines.setdefault(name, f"{text}/{length}" + (f" kind {kind}" if kind else ""))
-    return dict(random.sample(list(lines.items()), len(lines)))
-
-
 @settings(max_examples=150)
 @given(randoms)
 def test_any_mixture_is_reconciled_in_one_run(random: Random) -> None:
     """Nothing is refused, nothing is lost, and a second run has nothing to do."""
     stage = Declared(Witness())
     assert isinstance(stage.kernel, Witness)
-    for main in MAINS:
-        promoting(stage, main, random.randrange(2))
-    labelled(stage, random)
-    lines = written(stage, random)
-    text = "".join(f"{name} {words}\n" for name, words in lines.items())
-    theirs = foreign(stage.kernel.snapshot())
-    note(f"{stage.on('eth0')} {stage.on('eth1')}\n{text}")
-    stage.kernel.kept = staying(stage, lines)
-    outcome = stage.reconcile(text)
-    note(f"{stage.on('eth0')} {stage.on('eth1')}")
-    assert [str(item.error) for item in outcome.failed] == []
-    assert [one.line() for one in outcome.diff.skipped] == []
-    assert outcome.status == errors.STATUS_OK
-    assert stage.lines(text) == []
-    assert faults(stage.kernel.snapshot(), lines) == []
-    assert foreign(stage.kernel.snapshot()) == theirs
-    assert stage.kernel.away == set()
+    hold(stage.engine, stage.kernel, random)
