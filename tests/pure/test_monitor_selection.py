@@ -196,6 +196,16 @@ def test_lines() -> None:
     assert observed.printed(eth9(), gone=True)[-1] == "- lan index 2"
 
 
+def test_the_metric_of_an_address() -> None:
+    """As it was asked for; what a label of ours has there instead is its slot."""
+    observed = Observed()
+    observed.events(eth9())
+    assert observed.printed(V4.copy(metric=77)) == ["+ eth9 10.0.0.1/24 metric 77"]
+    for address, metric in ((V6.copy(metric=78), 78), (LABEL6.copy(local=V6.local[::-1]), None)):
+        (event,) = observed.events(address)
+        assert observed.lines.fields(event).get("metric") == metric
+
+
 def test_where_a_device_went() -> None:
     """The number of the namespace as this one counts, and the index there."""
     observed = Observed()
