@@ -214,3 +214,10 @@ def test_a_page_is_of_this_version(page: Path) -> None:
     """Its last line names the version that it describes."""
     heading = page.read_text(encoding="utf-8").partition("\n")[0]
     assert f'"netalias {netalias.__version__}"' in heading
+
+
+@pytest.mark.parametrize("page", sorted((REPO / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_no_build_of_a_machine_is_named(page: Path) -> None:
+    """Kernels have the version that everybody has, not the one of whoever built them here."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"Linux [\d.]+-\S+", text) == []
