@@ -14,7 +14,6 @@ from netalias.cli import ENDING, number
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.engine import reconcile as converging
-from netalias.engine.floating import leave_sysctls
 from netalias.runtime import remember
 from netalias.sources import configuration
 
@@ -69,6 +68,8 @@ class Run:
         unknown = self._unknown(declared)
         diff, refusal = self._compare(declared, rules)
         if unknown and not dry:
+            from netalias.engine.floating import leave_sysctls
+
             leave_sysctls(diff, declared)
         outcome = converging.Outcome(converging.Prepared(diff))
         failing: Sequence[tuple[Task, str]] = ()
@@ -280,9 +281,8 @@ class Run:
 
     def _begin(self, diff: Diff) -> None:
         """Prepare the first change: arm the guard, handle interruptions, show the progress."""
-        seconds = number("--confirm", self.options.confirm, 0, 1)
-        if seconds:
-            self._arm(seconds)
+        if self.options.confirm:
+            self._arm(number("--confirm", self.options.confirm, 0, 1))
         self._handle_interruptions()
         if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
             from netalias.views.progress import Progress

@@ -95,12 +95,12 @@ def reconcile(options: Options, words: list[str]) -> int:
     with options.engine() as engine:
         with engine.transaction() as transaction:
             restored = transaction.restored
+            large = sum(len(content) for _, content in found) >= LARGE
             if not (whole or restored) and _known(engine, transaction.path, salt):
                 return errors.STATUS_OK
             from netalias.cli.converge import Run
 
             run = Run(options, engine, salt, transaction.path)
-            large = sum(len(content) for _, content in found) >= LARGE
             if options.metrics or not large:
                 status = run.reconcile(found, restored)
         if large and not options.metrics:
@@ -116,12 +116,12 @@ def reconcile(options: Options, words: list[str]) -> int:
 
 def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
     """The salt of the fingerprint: everything beside the dumps that the outcome depends on."""
+    heads = [f"{name}\n{len(content)}\n" for name, content in found]
     sysctls = common()
     if options.netns:
         from netalias.system.netns import inside
 
         sysctls = inside(options.netns)(common)
-    heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
     said = [options.group, options.only, hands, options.announce, options.max_aliases]
     head = "\n".join([__version__, *said, *heads])

@@ -277,8 +277,8 @@ class _Reader:
     def _alias(self, words: list[str], line: str, number: int) -> None:
         """Read a line that declares aliases. Raises UsageError, FamilyError."""
         main, slots = ranges.slots(words[0])
-        self._spend(len(slots))
         first = str(AliasName(main, slots[0]))
+        self._spend(len(slots))
         at, type_word = address_at(words)
         each = words[at + 1 : at + 2] == [EACH]
         many: Sequence[bytes] = ()
@@ -301,10 +301,10 @@ class _Reader:
                     "" if many else "a range such as 10.0.0.1-50, or 10.0.0.1+ to count up",
                 ),
             )
+        self._add(Block(wish, slots, addresses, self.source, number), line, at)
         if not many and at == 1:
             self.templates[_shape(line.split(None, 2))] = wish
             self.templates[_shape([*words[:2], " ".join(words[2:])])] = wish
-        self._add(Block(wish, slots, addresses, self.source, number), line, at)
 
     def _task(self, words: list[str], number: int) -> None:
         """Read a line that is no alias. Raises UsageError, AlreadyExists."""

@@ -11,9 +11,7 @@ from netalias.desired.blocks import single
 from netalias.desired.declarations import Declarations, counted
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
-from netalias.engine.floating import addresses, count
 from netalias.engine.probing import Probes
-from netalias.engine.settled import Looked, observe
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.plan import Difference
@@ -158,25 +156,36 @@ def look(
 ) -> Diff:
     """The differences between *declared* and the kernel, by one reading; *conflicts* are addresses
     that cannot be added. Raises KernelError, NoSuchDevice."""
-    looked = observe(engine, declared, whole=bool(rules.only))
-    diff = _differences(engine, looked, rules, conflicts)
+    if rules.only or not declared.large:
+        return _differences(engine, engine.observe(), declared, rules, conflicts)
+    from netalias.engine.settled import observe
+
+    looked = observe(engine, declared)
+    diff = _differences(engine, looked.observed, declared, rules, conflicts, looked.asked)
     if looked.settled:
         diff.settle(looked.settled, looked.devices)
     if looked.devices and not (diff.same and not diff.renewals):
-        return _differences(engine, Looked(looked.whole(), declared), rules, conflicts)
+        return _differences(engine, looked.whole(), declared, rules, conflicts)
     return diff
 
 
-def _differences(engine: Engine, looked: Looked, rules: Rules, conflicts: Conflicts | None) -> Diff:
-    """The differences between what was observed, and what is declared."""
-    observed, declared = looked.observed, looked.declared
+def _differences(
+    engine: Engine,
+    observed: Observed,
+    declared: Declarations,
+    rules: Rules,
+    conflicts: Conflicts | None,
+    asked: Declarations | None = None,
+) -> Diff:
+    """The differences between what was observed, and what is declared; *asked* is the part of it
+    that is compared, by default all."""
     routes = examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {wish.name.main for wish in declared.wishes}:
         from netalias.observed.query import only
 
         only(observed, rules.only)
     diff = compare(
-        looked.asked,
+        (declared if asked is None else asked).blocks,
         observed,
         only=rules.only,
         force=rules.force,
@@ -185,7 +194,10 @@ def _differences(engine: Engine, looked: Looked, rules: Rules, conflicts: Confli
         removing=rules.removing,
         lent=lambda: _lent(engine, None if rules.lent else declared),
     )
-    count(diff, declared)
+    if declared.tasks:
+        from netalias.engine.floating import count
+
+        count(diff, declared)
     left = left_behind(engine.kernel, declared, observed, diff.items, routes)
     left += _leftovers(engine, observed, diff.items)
     diff.items += [one for one in left if rules.only in ("", one.name.main)]
@@ -370,36 +382,22 @@ def check_rails(diff: Diff, rules: Rules) -> None:
         )
 
 
-def check_reload(before: Declarations, after: Declarations, rules: Rules) -> None:
-    """check_rails() for files that are read again. What floats from now on is no loss."""
-    if rules.allow_empty:
-        return
-    had, floating = len(before), addresses(after)
-    gone = had - len(after) - floating
-    if (had or addresses(before)) and not len(after) and not floating:
-        raise errors.StateError("nothing is declared any more", "--allow-empty, if that is meant")
-    if had >= SHRINK_LEAST and gone * 2 > had and not rules.allow_shrink:
-        raise errors.StateError(
-            f"{gone} of {counted(had, 'alias')} are declared no more",
-            "--allow-shrink, if that is meant",
-        )
-
-
 def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
     """Read again, and set ``outcome.wrong`` to the differences that are not known failures.
 
     What is wrong is read once more: devices, addresses and routes are not of one moment, and others
     are at work too. The devices of the aliases are noted for the time when one of them is lost.
     """
-    diff, former = outcome.diff, engine.former_devices
-    former.note_all(diff.observed.aliases, diff.devices)
-    if diff.items:
-        again = _verify(engine, declared, rules, outcome)
+    readings = [outcome.diff]
+    if outcome.diff.items:
+        readings.append(_verify(engine, declared, rules, outcome))
         if outcome.wrong or outcome.lost:
             found = {item.name for item in outcome.wrong}
-            again = _verify(engine, declared, rules, outcome)
+            readings[1] = _verify(engine, declared, rules, outcome)
             outcome.wrong = [item for item in outcome.wrong if item.name in found]
-        former.note_all(again.observed.aliases, again.devices)
+    former = engine.former_devices
+    for one in readings:
+        former.note_all(one.observed.aliases, one.devices)
     former.save()
 
 
@@ -453,7 +451,7 @@ def _wrong_among(
     _drop_others(snapshot, set(texts), items)
     observed = engine.recognise(snapshot)
     blocks = [single(one.wish, one.name, one.place) for one in items if one.wish is not None]
-    again = compare(Declarations(blocks, []), observed, force=rules.force)
+    again = compare(blocks, observed, force=rules.force)
     # If two aliases share a name, the one to keep may be declared outside these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
     return again, undone + [

@@ -32,10 +32,10 @@ class Looked:
         self.devices: list[Gone] = []
 
 
-def observe(engine: Engine, declared: Declarations, *, whole: bool) -> Looked:
-    """The observed state without what is as declared, as far as it can be left out, and nothing is
-    if it is to be *whole*. Raises KernelError."""
-    bare = None if whole or not declared.large else wanted(declared, engine.group)
+def observe(engine: Engine, declared: Declarations) -> Looked:
+    """The observed state without what is as declared, as far as it can be left out. Raises
+    KernelError."""
+    bare = wanted(declared, engine.group)
     if bare is None:
         return Looked(engine.observe(), declared)
     found: list[Sifted] = []

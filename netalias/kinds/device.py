@@ -73,6 +73,8 @@ class DeviceKind(Kind):
         once more for it, which with thousands of siblings takes longer than raising it.
         """
         device, record = goal.device, goal.record()
+        entry = goal.entry
+        attached = goal.type.attach(device, 0, entry) if entry is not None else ()
         linked = self.name not in UNLINKED
         created = CreateLink(
             device,
@@ -96,9 +98,7 @@ class DeviceKind(Kind):
         steps.append(SetLink(device, 0, SET, ifalias=record, conf=CONF))
         if goal.up:
             steps.append(SetLink(device, 0, RAISE, up=True))
-        if goal.entry is not None:
-            steps += goal.type.attach(device, 0, goal.entry)
-        return steps
+        return [*steps, *attached]
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
         """Complete a half-made alias, set the attributes that differ, and replace the address."""

@@ -316,6 +316,13 @@ class Address(Value):
         values = {name: getattr(self, name) for name in self.__slots__}
         return Address(**{**values, **changes})
 
+    def like(self, local: bytes, label: str, metric: int) -> Address:
+        """A new address with the same length, flags, mark and lifetimes, of no device yet."""
+        return Address(
+            0, self.family, local, self.prefixlen, self.flags, self.scope, label=label,
+            protocol=self.protocol, metric=metric, valid=self.valid, preferred=self.preferred,
+        )  # fmt: skip
+
     def lasting(self, seconds: int) -> Address:
         """The same address with a lifetime of *seconds*, 0 for infinite; deprecated if it is."""
         lifetime = seconds or FOREVER

@@ -35,6 +35,12 @@ _begins: dict[str, str] = {}
 """The beginning of the names of the hidden devices of a main device, by its name."""
 
 
+def slots_beside(slot: int) -> range:
+    """The slots that share the hidden device of *slot*."""
+    first = slot - slot % SHARD
+    return range(first, first + SHARD)
+
+
 def group_of(mark: int) -> int:
     """The group (IFLA_GROUP) of hidden devices where alias devices have *mark*."""
     return mark ^ HIDDEN

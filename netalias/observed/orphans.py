@@ -39,14 +39,16 @@ def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     found: dict[tuple[int, bytes], Alias] = {}
     for index, entries in observed.snapshot.addresses.items():
         main = observed.snapshot.devices.get(index)
-        if main is None or is_marked(main.group, observed.group):
+        if main is None:
             continue
         for entry in entries:
             if entry.family != AF_INET or entry.label != main.name:
                 continue
             if entry.protocol == PROTOCOL and id(entry) not in owned:
-                if recognise_one(main, observed.snapshot, observed.registry):
-                    break  # an alias device with another mark, or without one
+                if is_marked(main.group, observed.group) or recognise_one(
+                    main, observed.snapshot, observed.registry
+                ):
+                    break  # an alias device, be it with another mark or without one
                 found[index, entry.local] = Alias(
                     Nameless(main.name),
                     KIND,

@@ -144,8 +144,8 @@ class Planned(Observed):
             self._left.add(id(alias))
         if goal is None:
             return
-        self._carry(goal.main, kind)
         self.add(goal, kind)
+        self._carry(goal.main, kind)
         if goal.entry is None or goal.prefixlen == goal.type.bits:
             return
         if goal.up and goal.entry.routed:

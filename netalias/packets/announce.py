@@ -86,12 +86,12 @@ def announce(
     (``packets.leave``). Raises NotPermitted, KernelError.
     """
     environment = environment or Environment()
+    bucket = Bucket(rate, environment.clock)
     sender = environment.sender()
     refusals: dict[int, errors.NetaliasError] = {}
     try:
-        bucket = Bucket(rate, environment.clock)
-        ways = _ways(items)
         here = _Here(environment)
+        ways = _ways(items)
         begin = environment.clock()
         for number in range(rounds):
             environment.sleep(max(0.0, begin + number * interval - environment.clock()))

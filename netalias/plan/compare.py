@@ -16,17 +16,15 @@ from netalias.observed.remnants import remnants
 from netalias.plan import Difference, plan
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
 from netalias.plan.order import arrange
-from netalias.plan.refusals import has, main_down, session_lost
 from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Protocol
 
     from netalias.desired import Wish
     from netalias.desired.blocks import Block
-    from netalias.desired.declarations import Declarations
     from netalias.kinds import Goal
     from netalias.model import Device
     from netalias.model.steps import Step
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    declared: Declarations,
+    blocks: Sequence[Block],
     observed: Observed,
     *,
     only: str = "",
@@ -55,7 +53,8 @@ def compare(
     removing: bool = True,
     lent: Callable[[], Lent] | None = None,
 ) -> Diff:
-    """The differences between the declared aliases and ours in *observed*, without sysctls.
+    """The differences between declared aliases, given as *blocks* in the order of the files, and
+    ours in *observed*, without sysctls.
 
     With *only*, other main devices are left out. *force*: go on if a main device is down. Without
     *removing*, undeclared aliases stay. The alias with the *protected* packed address keeps it.
@@ -64,7 +63,7 @@ def compare(
     aliases stay while their pool is declared, and are not renewed.
     """
     comparison = _Comparison(observed, force, protected, conflicts or {}, lent)
-    return comparison.run(declared, only, removing)
+    return comparison.run(blocks, only, removing)
 
 
 MANY = 3
@@ -74,12 +73,13 @@ MANY = 3
 class _Comparison:
     """The work of compare(): a first pass matches wishes with aliases, a second one plans.
 
-    ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``moving`` that of addresses
-    about to change; ``left`` are labels that turned out to change in the second pass, ``noted``
-    those of former rounds; ``down`` holds id() of main devices that are down, unless that does not
-    matter; ``refused`` are the wishes whose plans failed in the second pass. ``series`` plans new
-    aliases like the last one; ``like`` is the id() of the model of its block, and the ifindex of
-    its main device, as in ``test``, the last quick test.
+    ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``remnants`` that of aliases
+    whose removal was allowed before, ``moving`` that of addresses about to change; ``left`` are
+    labels that turned out to change in the second pass, ``noted`` those of former rounds; ``down``
+    holds id() of main devices that are down, unless that does not matter; ``refused`` are the
+    wishes whose plans failed in the second pass. ``series`` plans new aliases like the last one;
+    ``like`` is the id() of the model of its block, and the ifindex of its main device, as in
+    ``test``, the last quick test.
     """
 
     def __init__(
@@ -117,15 +117,16 @@ class _Comparison:
         self.rank = 0
         self.orphans = orphans(observed)
         observed.aliases += self.orphans.values()
+        self.remnants = set(map(id, remnants(observed)))
         for alias in observed.aliases:
             if not alias.whole and alias.device is not None:
                 entries = observed.snapshot.on(alias.device.index)
                 self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
-    def run(self, declared: Declarations, only: str, removing: bool) -> Diff:
+    def run(self, blocks: Sequence[Block], only: str, removing: bool) -> Diff:
         """Compare, and return all differences."""
         main = self.observed.snapshot.device(only) if only else None
-        for block in declared.blocks:
+        for block in blocks:
             if not only or _is_of(block.wish.name.main, only, main, self.observed):
                 self._match(block)
         present = [
@@ -133,8 +134,8 @@ class _Comparison:
             for alias in self.observed.aliases
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
-        known = set(map(id, remnants(self.observed)))  # their removal was allowed before
-        known.update(id(alias) for alias in present if alias.expired)  # nothing is left of these
+        expired = [id(alias) for alias in present if alias.lease and alias.expired]
+        known = self.remnants.union(expired)  # nothing is left of an expired one
         self.diff.present = sum(id(alias) not in known for alias in present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
         leaving = [alias for alias in leaving if _is_known(alias) and not self._spared(alias)]
@@ -181,6 +182,8 @@ class _Comparison:
         if device is None:
             try:
                 device = self.mains[wish.name.main] = self.observed.main(wish.name)
+                if not (self.force or device.up):
+                    self.down.add(id(device))
             except errors.NetaliasError as error:
                 self._skip(block.place, wish.name, error, len(block.slots))
                 self._keep_of(block)
@@ -249,15 +252,15 @@ class _Comparison:
 
     def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:
         """Whether an alias leaves its network, so that others there cannot rely on its route."""
-        entry = alias.entry
-        if alias.kind != kinds.PREFIX and (entry is None or not entry.networked):
-            return False
-        if not (main.up or self.force):
-            return False
-        if alias.kind == kinds.PREFIX or entry is None:
-            return (alias.address, alias.prefixlen) != (address, _width(wish))
-        same = entry.local == address and entry.prefixlen == _width(wish)
-        return not same or wish.up is False
+        entry, width = alias.entry, _width(wish)
+        if alias.kind == kinds.PREFIX:
+            moves = (alias.address, alias.prefixlen) != (address, width)
+        elif entry is None:
+            moves = False
+        else:
+            same = entry.local == address and entry.prefixlen == width
+            moves = (not same or wish.up is False) and entry.networked
+        return moves and (self.force or main.up)
 
     def _spared(self, alias: Alias) -> bool:
         """Whether an undeclared alias stays: it has the protected address, or stands for a loan."""
@@ -276,7 +279,11 @@ class _Comparison:
 
     def _is_protected(self, alias: Alias) -> bool:
         """Whether *alias* has the protected address, which this SSH session uses."""
-        return bool(self.protected) and has(alias, self.protected, self.observed)
+        if not self.protected:
+            return False
+        from netalias.plan.refusals import has
+
+        return has(alias, self.protected, self.observed)
 
     def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
         """Whether *wish* would remove the protected address of *alias*, if only for a moment."""
@@ -293,7 +300,6 @@ class _Comparison:
         they can only stay, in networks that others may have entered."""
         self.refused.clear()
         self.planned = self.series = None
-        self.down = set() if self.force else {id(one) for one in self.mains.values() if not one.up}
         for rank in sorted(range(len(self.pairs)), key=self._precedence):
             self.rank = rank
             self._block(*self.pairs[rank])
@@ -342,7 +348,7 @@ class _Comparison:
                 unchanged = unchanged or self._unchanged(block, device)
                 done = unchanged.holds(alias, name.slot, address)
             if not done:
-                self._wish(block, name, address, device)
+                self._wish(block, name, address, device, alias)
 
     def _unchanged(self, block: Block, device: Device) -> Unchanged:
         """The quick test for the aliases of a block, which is that of the block before if both are
@@ -368,11 +374,13 @@ class _Comparison:
         item.place, item.rank = place, self.rank
         self.diff.items.append(item)
 
-    def _wish(self, block: Block, name: AliasName, address: bytes, device: Device) -> None:
+    def _wish(
+        self, block: Block, name: AliasName, address: bytes, device: Device, alias: Alias | None
+    ) -> None:
         self.series = None
         try:
             wish = block.wish.copy(name, address)
-            result = self._plan(wish, device, block.place)
+            result = self._plan(wish, device, alias, block.place)
             if result is not None and self.diff.wished >= MANY and not self.conflicts:
                 from netalias.plan.series import begun
 
@@ -382,12 +390,11 @@ class _Comparison:
         except errors.NetaliasError as error:
             self.refused[name] = block.place, name, error
 
-    def _plan(self, wish: Wish, main: Device, place: str) -> Plan | None:
-        """Plan one wish by itself; None where nothing differs."""
+    def _plan(self, wish: Wish, main: Device, alias: Alias | None, place: str) -> Plan | None:
+        """Plan one wish by itself, for which *alias* is there; None where nothing differs."""
         if self.planned is None:
             self.planned = Planned(self.observed, self.gone, self.moving)
-        alias = self.observed.find(wish.name)
-        if alias is not None and alias.ours and not wish.mtu:
+        if alias is not None and not wish.mtu:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
         # An alias without differences is no error on a main device that is down.
@@ -395,6 +402,8 @@ class _Comparison:
         if all(map(_renews, result.steps)):
             return None
         if id(main) in self.down:
+            from netalias.plan.refusals import main_down
+
             raise main_down(wish.name, main)
         reason = self.conflicts.get((main.index, wish.address))
         if reason is not None:
@@ -415,9 +424,11 @@ class _Comparison:
                 continue
             for _, address, alias in pairs:
                 if alias is not None and alias.name not in planned:
-                    self._wish(block, alias.name, address, device)
+                    self._wish(block, alias.name, address, device, alias)
 
     def _skip_protected(self, place: str, name: AliasName) -> None:
+        from netalias.plan.refusals import session_lost
+
         self.diff.skipped.append(Skipped(place, name, session_lost(name)))
 
     def _skip(

@@ -12,8 +12,7 @@ from _operator import attrgetter
 
 from netalias import kinds
 from netalias.kinds import DEVICELESS, PREFIX
-from netalias.model import AF_INET, Address, prefix
-from netalias.model.hidden import SHARD
+from netalias.model import AF_INET, prefix
 from netalias.model.names import NAME_MAX
 from netalias.plan import Plan, settle_device
 from netalias.plan.unchanged import is_plain
@@ -60,9 +59,13 @@ class Series:
         self._kind, self._mac = kinds.get(kind), wish.mac
         self._planned = planned
         self._labelled = kind in DEVICELESS
-        self._group = goal.name.slot // SHARD if kind == SHARDS else -1
+        self._slots: range | None = None
+        if kind == SHARDS:
+            from netalias.model.hidden import slots_beside
+
+            self._slots = slots_beside(goal.name.slot)
         self._noted = goal.entry.noted
-        self._network = prefix.network(goal.address, self._noted)
+        self._network = prefix.network(goal.address, self._noted) if self._noted else b""
         lengths = planned.lengths(goal.main)
         self._hosts = [(1 << 32 - length) - 1 for length in lengths if length < 31]
 
@@ -82,8 +85,10 @@ class Series:
             or not planned.is_new(name, device, address)
         ):
             return None
-        one = goal.like(name, goal.device if self._group >= 0 else device, address)
-        one.entry = self._entry_of(name, address)
+        metric = self._entry.metric + (name.slot - goal.name.slot if self._noted else 0)
+        entry = self._entry.like(address, name if self._entry.label else "", metric)
+        one = goal.like(name, device if self._slots is None else goal.device, address)
+        one.entry = entry
         result = Plan()
         result.goal, result.kind = one, self._kind.name
         if not self._labelled:
@@ -97,7 +102,7 @@ class Series:
 
     def _fits(self, slot: int, address: bytes) -> bool:
         """Whether nothing that a plan asks for has another answer for this slot and address."""
-        if self._group >= 0 and slot // SHARD != self._group:
+        if self._slots is not None and slot not in self._slots:
             return False  # on another hidden device
         if self._noted and prefix.network(address, self._noted) != self._network:
             return False  # a route may be missing
@@ -105,19 +110,3 @@ class Series:
         if value & 3 in (0, 3) and any(value & host in (0, host) for host in self._hosts):
             return False  # the first or last address of a network
         return self.is_usual(address)
-
-    def _entry_of(self, name: AliasName, address: bytes) -> Address:
-        like = self._entry
-        return Address(
-            0,
-            AF_INET,
-            address,
-            like.prefixlen,
-            like.flags,
-            like.scope,
-            label=name if like.label else "",
-            protocol=like.protocol,
-            metric=like.metric - self._goal.name.slot + name.slot if self._noted else like.metric,
-            valid=like.valid,
-            preferred=like.preferred,
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL, RANDOM_MAC
+from netalias.model import AF_INET, AF_INET6, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL, RANDOM_MAC
 from netalias.model.leases import same
 
 TYPE_CHECKING = False
@@ -49,7 +49,10 @@ class Unchanged:
         self.plain = is_plain(wish)
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
-        """Whether *alias*, which is ours, already is the alias of *slot* with *address*."""
+        """Whether *alias*, which is ours, already is the alias of *slot* with *address*.
+
+        It is asked of thousands: a property of the address is read only where it may matter.
+        """
         entry, wish = alias.entry, self.wish
         deprecated = wish.deprecated or (alias.sheltered and wish.source != "on")  # as in plan()
         if (
@@ -62,13 +65,13 @@ class Unchanged:
             or entry.local != address
             or entry.family != self.family
             or entry.prefixlen != self.bits
-            or entry.noted != self.noted
+            or (entry.noted if entry.metric else 0) != self.noted
             or entry.peer
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE
-            or entry.failed
+            or (entry.family == AF_INET6 and entry.failed)
             or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
-            or entry.deprecated is not deprecated
+            or bool(entry.preferred) is deprecated
         ):
             return False
         device = alias.device
@@ -78,10 +81,10 @@ class Unchanged:
         return (
             not entry.metric
             and ":" not in entry.label
-            and device.up
             and device.mtu == (wish.mtu or usual_mtu(alias, alias.kind, self.main))
             and wish.mac in (b"", RANDOM_MAC, device.mac)
             and device.ifalias == self._record(slot, address)
+            and device.up
         )
 
     def _label(self, label: str, slot: int) -> bool:

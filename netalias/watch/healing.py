@@ -114,7 +114,7 @@ class Healing:
         observed = engine.recognise(seen or relevant(self._state, wanted, engine.group))
         if seen is not None:
             examine(engine.kernel, observed, observed.aliases)
-        return Comparison(compare(wanted, observed, removing=False))
+        return Comparison(compare(wanted.blocks, observed, removing=False))
 
     def repair(self, found: Comparison, dirty: Dirty, now: float) -> Outcome | None:
         """Carry out the differences whose time has come; None where there are none.

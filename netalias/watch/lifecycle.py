@@ -145,7 +145,7 @@ class Lifecycle:
         declared = Declarations(wanted.blocks, [])
 
         def look() -> Diff:
-            return compare(declared, engine.observe(), removing=False, force=True)
+            return compare(declared.blocks, engine.observe(), removing=False, force=True)
 
         diff = look()
         if not diff.items:

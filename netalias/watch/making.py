@@ -6,7 +6,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.claim import OFF
 from netalias.desired.blocks import Block
-from netalias.desired.declarations import Declarations, counted
+from netalias.desired.declarations import counted
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import mend, remove
 from netalias.model.leases import RenewAddress
@@ -152,7 +152,7 @@ class Making:
         engine = self._engine
         observed = engine.observe()
         examine(engine.kernel, observed, observed.aliases)
-        diff = compare(Declarations(blocks, []), observed, removing=False)
+        diff = compare(blocks, observed, removing=False)
         for step in (step for item in diff.items for step in item.plan.steps):
             if isinstance(step, RenewAddress):
                 step.before = None  # undone, it would give the whole lifetime once more

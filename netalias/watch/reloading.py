@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from netalias import errors
+from netalias.desired.declarations import counted
+from netalias.engine.floating import addresses
+from netalias.engine.reconcile import SHRINK_LEAST
 from netalias.sources import configuration
 from netalias.system.backoff import Backoff, Debounce
 from netalias.system.loop import Reader, Timer
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.desired.declarations import Declarations
+    from netalias.engine.reconcile import Rules
     from netalias.system.inotify import Followed
     from netalias.system.journal import Journal
     from netalias.system.loop import Pollable
@@ -151,3 +156,19 @@ class Reloading:
                 self._journal.error("the previous declarations stay in force")
             if passing:
                 self._read_later()
+
+
+def check_reload(before: Declarations, after: Declarations, rules: Rules) -> None:
+    """The guard rails for files that are read again, as reconcile.check_rails() has them for a
+    comparison. What floats from now on is no loss. Raises StateError."""
+    if rules.allow_empty:
+        return
+    had, floating = len(before), addresses(after)
+    gone = had - len(after) - floating
+    if (had or addresses(before)) and not len(after) and not floating:
+        raise errors.StateError("nothing is declared any more", "--allow-empty, if that is meant")
+    if had >= SHRINK_LEAST and gone * 2 > had and not rules.allow_shrink:
+        raise errors.StateError(
+            f"{gone} of {counted(had, 'alias')} are declared no more",
+            "--allow-shrink, if that is meant",
+        )

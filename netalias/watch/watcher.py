@@ -7,7 +7,7 @@ from os import stat
 from time import monotonic, sleep, time
 
 from netalias import errors, trust
-from netalias.engine.reconcile import Rules, check_reload
+from netalias.engine.reconcile import Rules
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.runtime import TEXTS, RuntimeDirectory
@@ -32,7 +32,7 @@ from netalias.watch.pools import Pools
 from netalias.watch.records import kept_in
 from netalias.watch.relays import Relays
 from netalias.watch.release import release
-from netalias.watch.reloading import Reloading
+from netalias.watch.reloading import Reloading, check_reload
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings

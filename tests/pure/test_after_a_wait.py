@@ -68,7 +68,7 @@ class Waiting(Declared):
         wanted = self.parsed(f"{text}\n{OTHER}\n")
 
         def look() -> Diff:
-            return compare(wanted, self.engine.observe(), removing=False)
+            return compare(wanted.blocks, self.engine.observe(), removing=False)
 
         with self.engine.transaction():
             mend(self.engine, look(), look)
@@ -220,7 +220,7 @@ def test_other_addresses_each_time(stage: Waiting, monkeypatch: pytest.MonkeyPat
 
         def plan() -> Any:
             text = f"eth0:0 10.0.0.{next(numbers)}\n"
-            diff = compare(stage.parsed(text), observed)
+            diff = compare(stage.parsed(text).blocks, observed)
             return diff.observed, diff.items
 
         with pytest.raises(errors.StateError, match="change the network all the time"):

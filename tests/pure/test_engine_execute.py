@@ -46,7 +46,7 @@ def mended(stage: Declared, text: str = LINES) -> Outcome:
     """What mend() does for these lines."""
 
     def look() -> Diff:
-        return compare(stage.parsed(text), stage.engine.observe(), removing=False)
+        return compare(stage.parsed(text).blocks, stage.engine.observe(), removing=False)
 
     return mend(stage.engine, look(), look)
 

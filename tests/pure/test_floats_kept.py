@@ -11,10 +11,11 @@ from test_desired_declarations import parse
 from netalias import errors
 from netalias.engine import Engine, Setup
 from netalias.engine.lent import Lent, settled
-from netalias.engine.reconcile import Rules, check_rails, check_reload, look
+from netalias.engine.reconcile import Rules, check_rails, look
 from netalias.kernel.memory import Memory
 from netalias.runtime import tasks
 from netalias.runtime.private import PrivateDirectory
+from netalias.watch.reloading import check_reload
 
 LINE = "float web eth0:100-101 10.0.0.100-101/24"
 

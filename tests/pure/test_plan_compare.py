@@ -467,7 +467,7 @@ def test_the_quick_answer_is_that_of_the_plan(random: Random) -> None:
 
     def compared() -> tuple[list[str], list[str]]:
         engine = Engine(Setup(machine.ground.kernel(), machine.registry))
-        found = compare(declared, engine.observe())
+        found = compare(declared.blocks, engine.observe())
         lines = [line(item, machine.registry) for item in found.items]
         return lines, [one.line() for one in found.skipped]
 

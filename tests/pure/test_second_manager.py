@@ -128,7 +128,7 @@ class Schedule:
         wanted = self.declared()
 
         def look() -> Diff:
-            return compare(wanted, self.engine.observe(), removing=False)
+            return compare(wanted.blocks, self.engine.observe(), removing=False)
 
         with self.engine.transaction():
             mend(self.engine, look(), look)

@@ -625,11 +625,11 @@ def test_a_watcher_repairs_all(stage: Declared) -> None:
     """Where arp_ignore has to go back for a shard, a repair of this one alone does not do."""
     stage("eth0:1000 10.0.0.9 kind macvlan")
     wanted = stage.parsed("eth0:0-2 10.10.0.0/16+ kind shard\n")
-    found = Comparison(compare(wanted, stage.engine.observe(), removing=False))
+    found = Comparison(compare(wanted.blocks, stage.engine.observe(), removing=False))
     assert (len(found.diff.items), found.needs_sysctls) == (3, True)
     stage.reconcile(MIXED)
     stage("eth0:1-")
-    found = Comparison(compare(wanted, stage.engine.observe(), removing=False))
+    found = Comparison(compare(wanted.blocks, stage.engine.observe(), removing=False))
     assert (len(found.diff.items), found.needs_sysctls) == (1, False)
 
 
@@ -659,7 +659,7 @@ def test_a_part_of_the_addresses(stage: Declared) -> None:
     index = stage.device("eth0_s0").index
     snapshot.addresses[index] = snapshot.addresses[index][:1]
     wanted = stage.parsed("eth0:0 10.10.0.0 kind label\n")
-    items = compare(wanted, stage.engine.recognise(snapshot), removing=False).items
+    items = compare(wanted.blocks, stage.engine.recognise(snapshot), removing=False).items
     assert kinds_of([step for item in items for step in item.plan.steps]) == {
         AddAddress: 1,
         DelAddress: 1,

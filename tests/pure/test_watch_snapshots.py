@@ -54,7 +54,9 @@ class Focused(OverMemory):
     def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:
         """The planned differences, and the refused ones."""
         able = self.ground.kernel().able
-        found: Diff = compare(wanted, Observed(observed, self.registry, able=able), removing=False)
+        found: Diff = compare(
+            wanted.blocks, Observed(observed, self.registry, able=able), removing=False
+        )
         done = [
             f"{item.sign} {item.name} {[(step.phase, command(step)) for step in item.plan.steps]}"
             for item in found.items

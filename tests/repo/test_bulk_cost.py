@@ -185,7 +185,7 @@ def test_new_aliases_that_are_alike_are_planned_by_one() -> None:
     def plan(text: str) -> None:
         snapshot = Snapshot([Device(7, "eth9", flags=IFF_UP)])
         declared = declarations.parse([("file", text)], lazy())
-        diff = compare(declared, Observed(snapshot, lazy()))
+        diff = compare(declared.blocks, Observed(snapshot, lazy()))
         assert len(diff.items) == len(declared)
 
     assert each(plan, lines) < PLANNED
@@ -214,7 +214,7 @@ def test_a_macvlan_that_is_as_declared_is_recognised_by_few_calls() -> None:
                 )
             )
             entries.append(Address(index, 2, wish.address, 32, protocol=PROTOCOL))
-        diff = compare(declared, Observed(Snapshot(devices, entries), lazy()))
+        diff = compare(declared.blocks, Observed(Snapshot(devices, entries), lazy()))
         assert diff.same
 
     def macvlan_lines(count: int) -> str:

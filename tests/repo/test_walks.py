@@ -38,10 +38,10 @@ print("\\nchanges", status, count)
 
 THREE = "".join(f"eth9:{slot} 192.0.2.1{slot}/32 kind macvlan\n" for slot in (5, 6, 7))
 
-CREATE_FIRST, CREATE, DELETE = 106, 90, 69
+CREATE_FIRST, CREATE, DELETE = 105, 90, 69
 """Changes of file at most: a first alias, which sets sysctls of the main device, a second one, and
 the deletion of the first."""
-RECONCILE = 452
+RECONCILE = 400
 """The same for a reconciliation that makes three aliases."""
 
 

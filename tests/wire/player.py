@@ -152,7 +152,7 @@ def acknowledge(request: Any) -> Iterator[bytes]:
 
 
 def is_probe(request: Any) -> bool:
-    """RTM_DELADDR on a device that cannot be (wire.probe_permission)."""
+    """RTM_DELADDR on a device that cannot be (codec.PERMISSION)."""
     return request.type == "RTM_DELADDR" and request.body.ifa_index == 0x7FFFFFFF
 
 

@@ -377,7 +377,8 @@ def test_probes(sequence: int, kind: str) -> None:
     made = body(codec.probe_kind(sequence, kind), "RTM_NEWLINK", CREATE | ACK, sequence)
     assert spec.find(made, "IFLA_LINKINFO", "IFLA_INFO_KIND") == kind
     assert spec.find(made, "IFLA_NUM_TX_QUEUES") > 4096
-    made = body(codec.probe_permission(sequence), "RTM_DELADDR", REQUEST | ACK, sequence)
+    asked = netlink.numbered(codec.PERMISSION, sequence)
+    made = body(asked, "RTM_DELADDR", REQUEST | ACK, sequence)
     assert made.ifa_index == 0x7FFFFFFF
 
 

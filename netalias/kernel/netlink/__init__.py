@@ -437,8 +437,8 @@ class Netlink(Kernel):
         return self._able[kind]
 
     def permitted(self) -> None:
-        """Check the permission by a request that cannot succeed (codec.probe_permission)."""
-        code = self._ask("changing addresses", codec.probe_permission(0))
+        """Check the permission by a request that cannot succeed (codec.PERMISSION)."""
+        code = self._ask("changing addresses", codec.PERMISSION)
         if code in (EPERM, EACCES):
             raise errors.kernel_error("changing addresses", code, "", self._sequence)
 
@@ -547,7 +547,7 @@ class Netlink(Kernel):
                 asked = True
                 self._sequence += 1
                 last = self._sequence
-                self._send(operation, codec.probe_permission(last))
+                self._send(operation, numbered(codec.PERMISSION, last))
                 continue
             _note_answers(data, answers)
         return lost

@@ -247,6 +247,9 @@ ALL_ADDRESSES = get_addresses(0, AF_UNSPEC)
 """The two requests of every reading; like ALL_RULES they still need a sequence number."""
 ALL_RULES = message(RTM_GETRULE, NLM_F_DUMP, 0, bytes(12))
 """Request for the rules of every family: struct fib_rule_hdr of zeros (linux/fib_rules.h)."""
+_NOWHERE = IFADDR.pack(AF_INET, 32, 0, 0, 0x7FFFFFFF) + attr(IFA_LOCAL, bytes(4))
+PERMISSION = message(RTM_DELADDR, NLM_F_ACK, 0, _NOWHERE)
+"""Deletion of an address on a device that cannot exist: EPERM comes before any other answer."""
 MARKED_RULE = pack("=HHB", 5, FRA_PROTOCOL, PROTOCOL)
 """The attribute of a rule with our mark, as it stands in a message."""
 
@@ -269,12 +272,6 @@ def probe_kind(sequence: int, kind: str) -> bytes:
         + attr_u32(IFLA_NUM_TX_QUEUES, 0xFFFF)
     )
     return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, sequence, body)
-
-
-def probe_permission(sequence: int) -> bytes:
-    """RTM_DELADDR on a device that cannot exist: EPERM comes before any other answer."""
-    body = IFADDR.pack(AF_INET, 32, 0, 0, 0x7FFFFFFF) + attr(IFA_LOCAL, b"\0" * 4)
-    return message(RTM_DELADDR, NLM_F_ACK, sequence, body)
 
 
 def create_link(sequence: int, index: int, step: CreateLink) -> bytes:
