@@ -111,11 +111,13 @@ def documented(
 
 @functools.cache
 def docstrings() -> dict[str, tuple[str, ...]]:
-    """Every test with its docstrings; all series read them, and the files are read once."""
+    """The tests of every file that names a statement, with their docstrings; all series read them,
+    and the files are read once."""
     found: dict[str, tuple[str, ...]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
-        if path != Path(__file__):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if path != Path(__file__) and any(series.numbers(text) for series in SERIES):
+            tree = ast.parse(text)
             place = str(path.relative_to(TESTS))
             found.update(documented(tree, place, (ast.get_docstring(tree) or "",)))
     return found
