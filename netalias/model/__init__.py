@@ -317,7 +317,8 @@ class Address(Value):
         return Address(**{**values, **changes})
 
     def like(self, local: bytes, label: str, metric: int) -> Address:
-        """A new address with the same length, flags, mark and lifetimes, of no device yet."""
+        """An address of no device yet, packed in *local*, with the same length, flags, mark and
+        lifetimes."""
         return Address(
             0, self.family, local, self.prefixlen, self.flags, self.scope, label=label,
             protocol=self.protocol, metric=metric, valid=self.valid, preferred=self.preferred,

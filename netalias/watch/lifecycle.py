@@ -3,7 +3,7 @@ of addresses that other hosts have taken."""
 
 from __future__ import annotations
 
-from netalias.desired.declarations import Declarations, counted, parse
+from netalias.desired.declarations import counted, parse
 from netalias.desired.export import lines
 from netalias.engine.reconcile import mend, remove
 from netalias.model import AF_INET6, Alias
@@ -141,11 +141,10 @@ class Lifecycle:
 
             found = settled(engine, found)
         text = "\n".join(lines(found, engine.registry, mac=True))
-        wanted = parse([(f"aliases of {old}", text)], engine.registry)
-        declared = Declarations(wanted.blocks, [])
+        blocks = parse([(f"aliases of {old}", text)], engine.registry).blocks
 
         def look() -> Diff:
-            return compare(declared.blocks, engine.observe(), removing=False, force=True)
+            return compare(blocks, engine.observe(), removing=False, force=True)
 
         diff = look()
         if not diff.items:
