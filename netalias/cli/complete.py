@@ -7,10 +7,20 @@ files that declare them. Where a file is expected, nothing is printed: shells th
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli import VERBS
-from netalias.cli.flags import COLOR, COLORS, FLAGS, MONITOR, SPECIAL, TAKING, UNTIL, spelled
+from netalias.cli import VERBS, find_verb
+from netalias.cli.flags import (
+    BATCH,
+    COLOR,
+    COLORS,
+    FLAGS,
+    MONITOR,
+    SPECIAL,
+    TAKING,
+    UNTIL,
+    spelled,
+)
 from netalias.cli.output import write
-from netalias.cli.show import SUBJECTS
+from netalias.cli.show import SUBJECTS, TUNNELS
 from netalias.desired import ACD, CONFLICT, HEAL, LINKLOCAL, ON_DOWN, SOURCE, WORDS, arguments
 from netalias.kinds import AUTO, KINDS
 
@@ -67,9 +77,9 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
     verb, rest, open_option = _split(options, before)
     option, equals, value = last.partition("=")
     if open_option:
-        found = _values(options, open_option, last)
+        found = _values(options, verb, open_option, last)
     elif equals and spelled(option) in (*TAKING, *COLOR):
-        found = [f"{option}={one}" for one in _values(options, spelled(option), value)]
+        found = [f"{option}={one}" for one in _values(options, verb, spelled(option), value)]
     elif last.startswith("-"):
         found = [one for one in (*FLAGS, *TAKING, "--color") if _belongs(one, verb)]
     elif not verb and not rest:
@@ -98,6 +108,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = [] if rest[1:] else [*POOL] if rest else _pools()
     elif verb == "show" and rest[:1] and rest[0] in SUBJECTS:
         found = []
+    elif verb == "show" and not rest:
+        found = [*_names(options), *SUBJECTS, TUNNELS[0]]
     elif verb in NAMED:
         found = [*_names(options), *(("all",) if NAMED[verb] else ())]
     else:
@@ -116,30 +128,34 @@ def _split(options: Options, words: Sequence[str]) -> tuple[str, list[str], str]
             if TAKING.get(waiting) == "netns":
                 options.netns = word
             waiting = ""
+        elif word in BATCH and not (verb or rest):
+            verb = "batch"
         elif word.startswith("-") and (verb or not rest):
             name = spelled(word)
             alone = name == UNTIL and verb == MONITOR
             waiting = name if name in TAKING and not alone else ""
-        elif not verb and not rest and word in VERBS:
-            verb = word
+        elif not verb and not rest and _verb(word):
+            verb = _verb(word)
         else:
             rest.append(word)
     return verb, rest, waiting
+
+
+def _verb(word: str) -> str:
+    """The verb that *word* is or abbreviates; empty for the name of an alias or tunnel."""
+    try:
+        return "" if ":" in word else find_verb(word)
+    except errors.UsageError:
+        return ""
 
 
 def _belongs(option: str, verb: str) -> bool:
     return verb in SPECIAL.get(option, (verb,))
 
 
-def _values(options: Options, option: str, last: str) -> list[str]:
-    """The values of an option that are known; none for a file or a number. *last* is the word that
-    they may stand in."""
-    from netalias.importers import FORMATS
-
-    tables: dict[str, Sequence[str]] = {
-        "--acd": ACD, "--conflict": CONFLICT, "--announce": ANNOUNCE, "--on-down": ON_DOWN,
-        "--kind": (AUTO, *KINDS), "--from": ("kernel", *FORMATS), **dict.fromkeys(COLOR, COLORS),
-    }  # fmt: skip
+def _values(options: Options, verb: str, option: str, last: str) -> list[str]:
+    """The values of an option of *verb* that are known; none for a file or a number. *last* is the
+    word that they may stand in."""
     if TAKING.get(option) == "netns":
         return _namespaces()
     if option in ("--only", UNTIL):
@@ -147,7 +163,17 @@ def _values(options: Options, option: str, last: str) -> list[str]:
     if option == "--map":
         done = last.rpartition("=")
         return [f"{done[0]}={one}" for one in _names(options, mains_only=True) if done[1]]
-    return list(tables.get(option, ()))
+    from netalias.importers import FORMATS
+    from netalias.links.levels import LEVELS
+    from netalias.plan.moving import MOVED
+
+    tables: dict[str, Sequence[str]] = {
+        "--acd": ACD, "--conflict": CONFLICT, "--announce": ANNOUNCE, "--kind": (AUTO, *KINDS),
+        "--cd": ("off",), "--log": tuple(LEVELS), **dict.fromkeys(COLOR, COLORS),
+        "--kind of move": MOVED, "--from of import": ("kernel", *FORMATS),
+        "--on-down of watch": ON_DOWN,
+    }  # fmt: skip
+    return list(tables.get(f"{option} of {verb}", tables.get(option, ())))
 
 
 def _namespaces() -> list[str]:

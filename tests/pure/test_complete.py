@@ -98,6 +98,8 @@ def test_words_of_verbs(run: Command) -> None:
     """Names where they are taken; nothing where a file is expected."""
     assert after(run, "show", "eth0") == ["eth0", "eth0:0", "eth0:12"]
     assert "all" not in after(run, "show", "")
+    assert after(run, "show", "t") == ["tunnels"]
+    assert after(run, "show", "p") == ["physical"]
     assert "all" in after(run, "renew", "")
     assert after(run, "cat", "") == ["aliases", "alias_types"]
     assert after(run, "help", "rec") == ["reconcile", "record"]
@@ -115,6 +117,24 @@ def test_options(run: Command) -> None:
     assert after(run, "--wait", "") == []
     assert after(run, "import", "file", "--kind", "") == [AUTO, *KINDS]
     assert set(after(run, "import", "--from", "")) == {"kernel", *FORMATS}
+
+
+def test_values_that_depend_on_the_verb(run: Command) -> None:
+    """The kinds between which aliases move; files, where --from or --on-down is one."""
+    assert set(after(run, "move", "--kind", "")) == {"label", "macvlan", "ipvlan"}
+    assert after(run, "watch", "--on-down", "") == ["free", "keep"]
+    assert after(run, "link", "run", "--log", "ph") == ["physical", "phase"]
+    assert after(run, "link", "run", "--cd", "") == ["off"]
+    for words in (("pool", "web", "--from"), ("batch", "--from"), ("monitor", "--on-down")):
+        assert after(run, *words, "") == []
+
+
+def test_abbreviated_verbs(run: Command) -> None:
+    """They are completed as the verbs; so are the options of ip(8) that stand for one."""
+    assert after(run, "sh", "eth0:1") == after(run, "show", "eth0:1") == ["eth0:12"]
+    assert after(run, "mov", "--kind=la") == ["--kind=label"]
+    assert after(run, "rec", "--conf") == ["--confirm", "--conflict"]
+    assert after(run, "-batch", "") == after(run, "-b", "") == []
 
 
 def test_values_behind_an_equals_sign(run: Command) -> None:
