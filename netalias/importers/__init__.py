@@ -4,6 +4,7 @@
 
     formats.py   the table of formats; how a file tells which of them it has
     reading.py   the addresses and notes of a reading, which every format fills
+    notes.py     which notes come first
     addresses.py an address -> words of a line
     documents.py files in YAML; sections.py files of sections
     whose.py     own addresses of main devices, and names of devices of other systems
@@ -38,7 +39,7 @@ __all__ = ["FORMATS", "Imported", "Importer", "get", "read"]
 
 
 class Imported:
-    """Aliases from files: ``rows`` in order, and ``notes`` on what they do not say.
+    """Aliases from files: ``rows`` in order, and ``notes`` on what they do not say, worst first.
 
     A note begins with ``file:line``. ``formats`` are the formats that were read, and ``files``
     counts their files. ``unused`` are notes on main devices of the mapping that were not found.
@@ -127,6 +128,7 @@ def read(
     """
     from netalias.disclosure import Reading
     from netalias.importers import asked, slots, whose
+    from netalias.importers.notes import worst_first
 
     found: list[Found] = []
     notes: list[str] = []
@@ -149,7 +151,7 @@ def read(
     if kind:
         _make(kind, found, notes)
     rows = slots.rows(found, notes, taken)
-    shown = [reading.shown(note) for note in notes]
+    shown = [reading.shown(note) for note in worst_first(notes)]
     imported = Imported(rows, shown, list(sources), sum(map(len, sources.values())))
     imported.unused = asked.unused(unused, notes)
     return imported

@@ -6,6 +6,7 @@ from netalias import desired, errors, families
 from netalias.importers.addresses import Assignment
 from netalias.importers.addresses import mask as length_of
 from netalias.importers.files import Files
+from netalias.importers.notes import Lesser
 from netalias.importers.slots import Found
 from netalias.model import AF_INET, AF_INET6, names
 from netalias.model.prefix import class_length
@@ -68,7 +69,7 @@ class Reading:
 
     def nameless(self, place: str, main: str, what: str, who: str) -> None:
         """Note the name *what* of an address of *main*, which *who* does not give it."""
-        self.note(place, f"{main}: {who} ignores {what}: the address has no name")
+        self._less(place, f"{main}: {who} ignores {what}: the address has no name")
 
     def text(self, path: str, place: str = "") -> str:
         """The text of the file at *path*. If it cannot be read, that is a note about *place*, where
@@ -141,4 +142,7 @@ class Reading:
 
     def lost(self, place: str, label: str, what: str, why: str) -> None:
         """Note an option of an alias that has no word in a line."""
-        self.note(place, f"{label}: {what} is not carried over: {why}")
+        self._less(place, f"{label}: {what} is not carried over: {why}")
+
+    def _less(self, place: str, text: str) -> None:
+        self.notes.append(Lesser(f"{place}: {names.printable(text)}"))

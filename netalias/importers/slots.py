@@ -8,6 +8,7 @@ the files, and on this host, unless an alias here has the address already.
 from __future__ import annotations
 
 from netalias import errors
+from netalias.importers.notes import Lesser
 from netalias.model import names
 from netalias.model.names import SLOT_MAX, AliasName
 
@@ -108,9 +109,9 @@ class _Slots:
                 self._note(one, f"{one.words[0]} is not carried over: {error.line()}")
         return rows
 
-    def _note(self, one: Found, text: str) -> None:
+    def _note(self, one: Found, text: str, note: type[str] = str) -> None:
         label = one.label if one.named else one.main
-        self.notes.append(f"{one.place}: {names.printable(label)}: {text}")
+        self.notes.append(note(f"{one.place}: {names.printable(label)}: {text}"))
 
     def _row(self, one: Found) -> Row:
         """The alias with a name. Raises LimitError."""
@@ -125,7 +126,7 @@ class _Slots:
                 why = f"{first.words[0]} at {first.place} has that name"
             name = self._free(one)
             if remark:
-                self._note(one, f"{one.words[0]} becomes {name}, since {why}")
+                self._note(one, f"{one.words[0]} becomes {name}, since {why}", Lesser)
         elif not one.asleep and one.packed not in (self.taken.get(name) or {one.packed}):
             self._note(one, f"{one.words[0]}: that name is in use here, for another address")
         names.label(name)

@@ -194,6 +194,30 @@ def test_usual_files_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert (found.files, found.formats) == (1, ["interfaces"])
 
 
+WORST = """\
+auto eth0:0 eth0:web eth0:1
+iface eth0:0 inet static
+    address 10.0.0.1/24
+    gateway 10.0.0.254
+    up /bin/a
+iface eth0:web inet static
+    address 10.0.0.2/24
+iface eth0:1 inet static
+    address 10.0.0.300/24
+"""
+
+
+def test_the_worst_comes_first(tmp_path: Path) -> None:
+    """A command that would have run, and an address that is left out; then options and names."""
+    found = Import(tmp_path, "interfaces", {"f": WORST})
+    assert [note.partition(" is not")[0].partition(" becomes")[0] for note in found.notes] == [
+        "f:5: eth0:0: up",
+        "f:8: eth0:1: 10.0.0.300: not an IPv4 address",
+        "f:4: eth0:0: gateway",
+        "f:6: eth0:web: 10.0.0.2/24",
+    ]
+
+
 def test_ranges(tmp_path: Path) -> None:
     """Slots and addresses that run on are one line; what has a remark stands alone."""
     label = "[Address]\nAddress=10.0.0.%d/24\nLabel=eth0:%s\n"

@@ -36,10 +36,10 @@ def test_aliases(tmp_path: Path) -> None:
     ]
     assert found.notes == [
         "ifcfg-eth0:7:2: IPADDR: only a shell knows its value",
-        "ifcfg-eth0:10:3: eth0:10: GATEWAY=10.0.0.254 is not carried over: an alias brings no"
-        " default route",
         "ifcfg-eth0:7:1: eth0:7: it is not carried over: ifcfg-eth0:6 has no address either",
         "ifcfg-eth0:6: 1 further address of eth0 has no name (--all imports them too)",
+        "ifcfg-eth0:10:3: eth0:10: GATEWAY=10.0.0.254 is not carried over: an alias brings no"
+        " default route",
         "ifcfg-eth0:web:2: eth0:web: 10.1.0.3/24 becomes eth0:0, since a slot is a number",
     ]
 

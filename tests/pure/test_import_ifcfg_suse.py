@@ -35,9 +35,9 @@ def test_labels(tmp_path: Path) -> None:
     ]
     assert found.notes == [
         "ifcfg-eth0:17: IPADDR_8: only a shell knows its value",
+        "ifcfg-eth0:16: 1 further address of eth0 has no name (--all imports them too)",
         "ifcfg-eth0:11: eth0:7: SCOPEx=link is not carried over: the kind decides it",
         "ifcfg-eth0:15: eth0: wicked ignores LABEL_6=6: the address has no name",
-        "ifcfg-eth0:16: 1 further address of eth0 has no name (--all imports them too)",
         "ifcfg-eth0:4: eth0:web: 10.0.0.2/24 becomes eth0:0, since a slot is a number",
     ]
     assert "eth0:1 2001:db8::9/128 kind label" in one(tmp_path, text, every=True).lines
@@ -72,8 +72,8 @@ def test_labels_that_are_ignored(tmp_path: Path, label: str) -> None:
     found = one(tmp_path, text)
     assert found.lines == []
     assert found.notes == [
-        f"ifcfg-eth0:5: eth0: wicked ignores LABEL_1={label}: the address has no name",
         "ifcfg-eth0:4: 1 further address of eth0 has no name (--all imports them too)",
+        f"ifcfg-eth0:5: eth0: wicked ignores LABEL_1={label}: the address has no name",
     ]
     assert one(tmp_path, text, every=True).aliases == ["eth0:0 10.0.0.2/24 kind label"]
 

@@ -41,9 +41,9 @@ def test_labels_are_aliases(tmp_path: Path) -> None:
     assert found.notes == [
         "net:10: config_eth1: only a shell knows its value",
         "net:12: postup() {: only a shell knows what it does; it is not read",
-        "net:2: eth0:web: scope link is not carried over: the kind decides it",
         "net:2: eth0:5: 10.0.0.300/24 is not carried over: 10.0.0.300: not an IPv4 address",
         "net:2: 1 further address of eth0 has no name (--all imports them too)",
+        "net:2: eth0:web: scope link is not carried over: the kind decides it",
         "net:2: eth0:web: 10.0.0.3/16 becomes eth0:0, since a slot is a number",
     ]
     found = Import(tmp_path, "netifrc", {"net": FILE}, every=True)

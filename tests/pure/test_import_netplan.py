@@ -106,11 +106,11 @@ def test_a_label_of_ipv6(tmp_path: Path) -> None:
     text = eth0("addresses: [fc00::1/64, {'fc00::2/64': {label: 'eth0:7'}}]")
     found = one(tmp_path, text)
     assert found.lines == []
-    assert found.notes[0].endswith(
+    assert found.notes[1].endswith(
         ": eth0: networkd ignores label: eth0:7: the address has no name"
     )
     assert one(tmp_path, eth0("addresses: [{'fc00::2/64': {label: 'eth0:7'}}]")).notes == [
-        found.notes[0]
+        found.notes[1]
     ]
     assert one(tmp_path, text, every=True).aliases == ["eth0:0 fc00::2/64 kind label"]
 

@@ -54,9 +54,9 @@ def test_labels_are_aliases(tmp_path: Path) -> None:
         "eth0:4 10.0.0.4/32 kind label pointopoint 10.9.0.4",
     ]
     assert found.notes == [
+        "10-eth0.network:6: 2 further addresses of eth0 have no name (--all imports them too)",
         "10-eth0.network:19: eth0:web: Scope=link is not carried over: the kind decides it",
         "10-eth0.network:21: eth0: networkd ignores Label=eth0:9: the address has no name",
-        "10-eth0.network:6: 2 further addresses of eth0 have no name (--all imports them too)",
         "10-eth0.network:13: eth0:web: 10.1.0.3/24 becomes eth0:0, since a slot is a number",
     ]
 

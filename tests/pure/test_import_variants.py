@@ -194,8 +194,8 @@ def test_ifupdown_ng(tmp_path: Path) -> None:
         " # not brought up automatically (auto takes one name)",
         "# lo:1 10.3.0.1/32 kind label # not brought up automatically (auto takes one name)",
     ]
-    assert "eth0:1: mtu is not carried over" in found.notes[0]
-    assert "lo:2: what it inherits is not carried over" in found.notes[1]
+    assert "lo:2: what it inherits is not carried over" in found.notes[0]
+    assert "eth0:1: mtu is not carried over" in found.notes[1]
 
 
 # busybox ----------------------------------------------------------------------------------------

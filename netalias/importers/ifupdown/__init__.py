@@ -29,6 +29,7 @@ from netalias.importers.ifupdown.options import WITHOUT_EFFECT, check_label, lab
 from netalias.importers.ifupdown.static import OPTIONS, SCOPE, static
 from netalias.importers.ifupdown.syntax import IFACE, MAPPING, parse
 from netalias.importers.ifupdown.targets import Targets
+from netalias.importers.notes import Lesser
 from netalias.importers.slots import Found
 from netalias.model import names
 from netalias.trust import regular
@@ -90,7 +91,7 @@ class _Conversion:
     __slots__ = ("definitions", "notes", "registry", "targets", "templates")
 
     def __init__(self, stanzas: list[Stanza]) -> None:
-        self.notes: list[tuple[str, str]] = []
+        self.notes: list[tuple[str, str, type[str]]] = []
         self.registry = families.lazy()
         found, self.templates = define(stanzas, self._note)
         self.definitions: dict[str, list[Definition]] = {}
@@ -98,8 +99,8 @@ class _Conversion:
             self.definitions.setdefault(one.name, []).append(one)
         self.targets = Targets(stanzas, self.definitions)
 
-    def _note(self, place: str, text: str) -> None:
-        self.notes.append((place, names.printable(text)))
+    def _note(self, place: str, text: str, note: type[str] = str) -> None:
+        self.notes.append((place, names.printable(text), note))
 
     def sorted_notes(self, stanzas: list[Stanza]) -> list[str]:
         """The notes in the order of the lines that they are about."""
@@ -108,7 +109,7 @@ class _Conversion:
             for place in (stanza.place, *(option.place for option in stanza.options)):
                 order.setdefault(place, len(order))
         ordered = sorted(self.notes, key=lambda note: order[note[0]])
-        return [f"{place}: {text}" for place, text in ordered]
+        return [note(f"{place}: {text}") for place, text, note in ordered]
 
     def run(self, stanzas: list[Stanza]) -> Iterator[Found]:
         """The addresses in the order in which ifup brings them up, then those of other aliases."""
@@ -177,7 +178,7 @@ class _Conversion:
                 continue
             if word not in known:
                 why = REASONS.get(word) or reason(word)
-                self._note(option.place, f"{name}: {word} is not carried over: {why}")
+                self._note(option.place, f"{name}: {word} is not carried over: {why}", Lesser)
             elif word in said:
                 what = f"a second {word}, {option.value}, is not carried over"
                 self._note(option.place, f"{name}: {what}: it has {said[word]}")
