@@ -250,6 +250,14 @@ MEANT_OPTIONS = {
 }
 """The same for options."""
 
+_BY_HAND = "its line is written by hand: man netalias.conf"
+UNSAVED = {
+    "iface": _BY_HAND, "record": _BY_HAND, "relay": _BY_HAND, "vif": _BY_HAND,
+    "publish": "files do not declare it: publish it again after each boot",
+    "unpublish": "files do not declare it",
+}  # fmt: skip
+"""Verb without --save that makes something: how that can last."""
+
 
 def unknown(word: str, verbs: list[str], options: Options | None) -> errors.UsageError:
     """The error for a word that is neither one of *verbs* nor the name of an alias; with *options*
@@ -380,6 +388,8 @@ def check_special(found: Sequence[str], verb: str) -> None:
             hint = f"netalias help {verb}" if verb else "netalias --help"
             if verb in _DECLARED and option in MEANT_OPTIONS:
                 hint = f"did you mean {MEANT_OPTIONS[option]}?"
+            if option == "--save":
+                hint = UNSAVED.get(verb, hint)
             raise errors.UsageError(f"{option} belongs to {verbs}", hint)
     if "--if-up" in found and "--exit-when-down" not in found:
         raise errors.UsageError("--if-up belongs to --exit-when-down")

@@ -698,6 +698,24 @@ def test_an_option_that_means_nothing_is_refused(run: Command, option: str) -> N
     assert run(*words, verb, "--help") == help.text(verb)
 
 
+BY_HAND = "its line is written by hand: man netalias.conf"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("publish 10.0.0.5 dev eth0", "files do not declare it: publish it again after each boot"),
+        ("unpublish 10.0.0.5", "files do not declare it"),
+        ("vif0 198.51.100.7/24 to 10.0.0.77 carriage udp", BY_HAND),
+        ("relay 10.0.0.5 on eth0 passive carriage udp", BY_HAND),
+        ("iface eth0 keep off", BY_HAND),
+    ],
+)
+def test_what_has_no_save_says_how_it_lasts(run: Command, words: str, reason: str) -> None:
+    text = run.refused(f"--save {words}", USAGE)
+    assert text == f"--save belongs to NAME ADDRESS, adopt, batch ({reason})"
+
+
 @pytest.mark.parametrize("option", ["-c", "-n x", "-q", "-v", "--group 7", "--wait 60"])
 @pytest.mark.parametrize("verb", ["show", "check /dev/null", "types"])
 def test_options_that_every_verb_takes(
