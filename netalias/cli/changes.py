@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from netalias.cli import Options
 
 CHANGING = (
-    "", "adopt", "batch", "confirm", "iface", "move", "pool", "publish", "reconcile", "relay",
-    "renew", "rollback", "unpublish", "vif",
+    "", "adopt", "batch", "cluster", "confirm", "iface", "move", "pool", "publish", "reconcile",
+    "relay", "renew", "rollback", "unpublish", "vif",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
+ORDERS = ("drain", "undrain", "move")
+"""The words after cluster that change something."""
 
 
 def run(options: Options, verb: str, words: list[str]) -> int:
@@ -32,14 +34,16 @@ def run(options: Options, verb: str, words: list[str]) -> int:
 
 
 def changes(verb: str, words: list[str]) -> bool:
-    """Whether a command changes something: a name without words shows the alias, and the name of a
-    pool its loans."""
+    """Whether a command changes something: a name without words shows the alias, the name of a pool
+    its loans, and cluster, but with ORDERS, the cluster."""
     if verb == "iface":
         from netalias.cli.iface import changes
 
         return changes(words[1:])
     if verb in ("vif", "relay"):
         return len(words) > 2 or words[-1][-1] == "-"
+    if verb == "cluster":
+        return bool(words[1:]) and words[1] in ORDERS
     if verb == "pool":
         return words[2:3] not in ([], ["show"])
     return verb in CHANGING and (bool(verb) or len(words) > 1 or words[0][-1] == "-")

@@ -6,7 +6,7 @@ import os
 from time import monotonic
 
 from netalias import errors
-from netalias.cli.output import complain, write
+from netalias.cli.output import complain, narrow, write
 from netalias.cluster.store import Read, StoreError
 
 TYPE_CHECKING = False
@@ -123,9 +123,11 @@ def _line(options: Options) -> Cluster:
     return line
 
 
-def _print(options: Options, objects: list[dict[str, object]], keys: dict[str, str]) -> int:
-    """Print objects as JSON or as a table."""
-    from netalias.views import NOTHING, aligned, json
+def _print(
+    options: Options, action: str, objects: list[dict[str, object]], keys: dict[str, str]
+) -> int:
+    """Print what *action* shows, as JSON or as a table."""
+    from netalias.views import NOTHING, cluster, json
 
     if options.json:
         write(json.render(objects, pretty=options.pretty))
@@ -137,7 +139,8 @@ def _print(options: Options, objects: list[dict[str, object]], keys: dict[str, s
         return NOTHING if value is None else str(value)
 
     if objects:
-        write(aligned([*keys], [[text(one.get(key)) for key in keys.values()] for one in objects]))
+        rows = [[text(one.get(key)) for key in keys.values()] for one in objects]
+        narrow([*keys], rows, f"netalias -j cluster {action}", cluster.DROPPED)
     return errors.STATUS_OK
 
 
@@ -159,13 +162,13 @@ def _status(options: Options, asked: Asked, words: list[str]) -> int:
 def _hosts(options: Options, asked: Asked, words: list[str]) -> int:
     from netalias.views import cluster as views
 
-    return _print(options, views.hosts(asked.view), views.HOST)
+    return _print(options, "hosts", views.hosts(asked.view), views.HOST)
 
 
 def _owners(options: Options, asked: Asked, words: list[str]) -> int:
     from netalias.views import cluster as views
 
-    return _print(options, views.owners(asked.view, asked.declared()), views.OWNER)
+    return _print(options, "owners", views.owners(asked.view, asked.declared()), views.OWNER)
 
 
 def _drain(options: Options, asked: Asked, words: list[str]) -> int:
@@ -173,6 +176,8 @@ def _drain(options: Options, asked: Asked, words: list[str]) -> int:
 
     node = _known(asked, words[0] if words else asked.node)
     asked.change(Put(asked.keys.drain(node), b"{}"))
+    if node not in asked.view.drains:
+        _changed(options, "drained", node)
     return errors.STATUS_OK
 
 
@@ -183,7 +188,15 @@ def _undrain(options: Options, asked: Asked, words: list[str]) -> int:
     if node not in asked.view.drains:
         raise errors.StateError(f"{node}: this host is not drained", "netalias cluster hosts")
     asked.change(Delete(asked.keys.drain(node)))
+    _changed(options, "undrained", node)
     return errors.STATUS_OK
+
+
+def _changed(options: Options, change: str, node: str, key: Key | tuple[()] = ()) -> None:
+    """Note what was changed of a host, or of the address *key* there, for -j."""
+    if options.changes is not None:
+        about = dict(zip(("pool", "local"), key, strict=False))
+        options.changes.append({"change": change, "node": node, **about})
 
 
 def _known(asked: Asked, node: str) -> str:
@@ -199,14 +212,19 @@ def _move(options: Options, asked: Asked, words: list[str]) -> int:
     from netalias.cluster.store import Delete, Put
 
     key = _address(asked, words[0])
+    pinned = asked.view.pins.get(key) or ""
     if words[1] == AUTO:
         asked.change(Delete(asked.keys.pin(key)))
+        if pinned:
+            _changed(options, "unpinned", pinned, key)
         return errors.STATUS_OK
     node = _known(asked, words[1])
     host = asked.view.hosts[node].host
     if host is None or key[0] not in host.pools:
         raise errors.StateError(f"{node}: this host does not declare {key[0]}")
     asked.change(Put(asked.keys.pin(key), node_value(node)))
+    if node != pinned:
+        _changed(options, "pinned", node, key)
     return errors.STATUS_OK
 
 

@@ -6,7 +6,7 @@ import sys
 
 from netalias import errors
 from netalias.cli import may_float, number
-from netalias.cli.output import complain, tell, write
+from netalias.cli.output import complain, narrow, tell, write
 from netalias.desired.pools import LEASE
 from netalias.engine.loans import Lender
 
@@ -177,7 +177,7 @@ def _release(options: Options, engine: Engine, lender: Lender, asked: Request) -
 
 def _show(options: Options, asked: Request) -> int:
     """Print the loans of a pool, or all pools; the exit status."""
-    from netalias.views import aligned, pools
+    from netalias.views import pools
 
     with options.engine() as engine:
         if options.lender is not None:
@@ -194,7 +194,8 @@ def _show(options: Options, asked: Request) -> int:
         write(json.render(objects, pretty=options.pretty))
     elif objects:
         keys = pools.LOAN if asked.name else pools.SUMMARY
-        write(aligned([*keys], pools.rows(objects, keys)))
+        where = f"netalias -j pool {asked.name}".rstrip()
+        narrow([*keys], pools.rows(objects, keys), where, pools.DROPPED)
     return errors.STATUS_OK
 
 

@@ -11,7 +11,7 @@ from time import monotonic, sleep, strftime
 
 from netalias import errors
 from netalias.cli import number
-from netalias.cli.output import abandon
+from netalias.cli.output import abandon, width
 from netalias.cli.show import colors, draws, named
 from netalias.model.names import printable
 from netalias.system.signals import DEFAULT, Signals
@@ -122,8 +122,9 @@ def _text(options: Options, meter: Meter) -> str:
         rows = traffic.ordered(meter.rows, "b")
         found = traffic.objects(rows, meter.registry, meter.seconds)
         return json.render(found, pretty=options.pretty)
-    rows = traffic.ordered(traffic.folded(meter.rows), "b")
-    return fitted(traffic.HEADINGS, _texts(rows, meter), 0)
+    texts = _texts(traffic.ordered(traffic.folded(meter.rows), "b"), meter)
+    room = width() if sys.stdout.isatty() else 0
+    return fitted(traffic.HEADINGS, texts, room, traffic.DROPPED, where="netalias -j top")
 
 
 def _texts(rows: list[Row], meter: Meter) -> list[tuple[str, ...]]:

@@ -19,6 +19,8 @@ HOST = {
 }  # fmt: skip
 OWNER = {"POOL": "pool", "ADDRESS": "local", "NODE": "node", "STATE": "state", "PINNED": "pinned"}
 """Heading of each column: the key of the JSON object."""
+DROPPED = (("RELEASE",), ("POOLS",), ("WEIGHT", "PINNED"))
+"""Columns to leave out where a terminal has no room for them, the first ones first."""
 HELD, FREE, LOST, UNREADABLE = "held", "free", "lost", "unreadable"
 
 

@@ -17,6 +17,8 @@ LOAN = {
     "ADDRESS": "local", "CLIENT": "client", "LEFT": "left", "ALIAS": "altname", "STATE": "state",
 }  # fmt: skip
 """Heading of each column: the key of the JSON object."""
+DROPPED = (("LEFT",), ("ALIAS", "DEVICE"), ("STATE",))
+"""Columns to leave out where a terminal has no room for them, the first ones first."""
 LENT, GONE = "lent", "gone"
 
 

@@ -193,5 +193,5 @@ def test_nothing_waits(run: Command) -> None:
 def test_which_verbs(run: Command) -> None:
     """Every verb with --dry-run prints changes, and those that need none; all of them take -j."""
     rehearsed = set(SPECIAL["--dry-run"]) - {"check", "announce"}
-    assert set(CHANGING) == rehearsed | {"confirm", "rollback"}
+    assert set(CHANGING) == rehearsed | {"cluster", "confirm", "rollback"}
     assert set(CHANGING) <= set(SPECIAL["-j"])

@@ -190,6 +190,24 @@ def test_moving(asking: Asking) -> None:
         assert asking.refused(f"move {text}", KERNEL) == error
 
 
+def test_changes_as_objects(asking: Asking) -> None:
+    """What was changed; nothing where it was so already. What only shows is no change."""
+
+    def changed(text: str) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads(asking.command("-j", *asking.words(text)))
+        return found
+
+    address = {"pool": "web", "local": "10.0.0.1"}
+    assert changed("drain n2") == [{"change": "drained", "node": "n2"}]
+    assert changed("drain n2") == []
+    assert changed("undrain n2") == [{"change": "undrained", "node": "n2"}]
+    assert changed("move 10.0.0.1 n2") == [{"change": "pinned", "node": "n2", **address}]
+    assert changed("move 10.0.0.1 n2") == []
+    assert changed("move 10.0.0.1 auto") == [{"change": "unpinned", "node": "n2", **address}]
+    assert changed("move 10.0.0.1 auto") == []
+    assert len(changed("hosts")) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

@@ -204,6 +204,24 @@ def test_one_interval_as_text(
     assert "\x1b" not in "".join(out)
 
 
+def test_one_interval_on_a_narrow_terminal(
+    memory: Memory,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Columns go before a line wraps, and are named."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(memory, "eth0:9 2001:db8:1234:5678:9abc:def0:1234:5678 kind label") == 0
+    capsys.readouterr()
+    assert run(memory, "top --once") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert max(map(len, out)) <= 60
+    assert out[0].split() == ["ALIAS", "RX/s", "TX/s", "RX", "TX"]
+    assert out[-1] == "not shown: ADDRESS, RXP/s, TXP/s (netalias -j top)"
+
+
 def test_a_run_of_shards_is_one_row(
     memory: Memory, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Tables of tunnels, links and bundles: what a terminal of 80 columns leaves out."""
+"""Tables of tunnels, links, pools, clusters: what a terminal of 80 columns leaves out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from netalias.cli import output
-from netalias.views import bundles, links, tunnels
+from netalias.views import bundles, cluster, links, pools, tunnels
 
 TABLES = [
     ([*tunnels.COLUMNS], tunnels.LEFT_OUT,
@@ -16,10 +16,17 @@ TABLES = [
      "link0 198.51.100.77:6669/udp udp open - off 1 1234567 1234567 4100 3500 0 0"),
     (bundles.HEADINGS, bundles.DROPPED,
      "link0 198.51.100.77:6669/udp up 94.1_Mbit/s 50_% 12.5_ms 93.0_Mbit/s 9.1_Mbit/s 99 99 0 0"),
+    ([*pools.LOAN], pools.DROPPED,
+     "2001:db8:1234:5678::1234 build-worker-17.example.net 3599 enp0s31f6:10017 lent"),
+    ([*cluster.HOST], cluster.DROPPED,
+     "rack12-node7.example.net draining 100 12345 web,mail,ns,build,lab-a,lab-b,lab-c 0.5.0"),
+    ([*cluster.OWNER], cluster.DROPPED,
+     "lab-addresses 2001:db8:1234:5678::1234 rack12-node7.example.net held rack12-node7"),
 ]  # fmt: skip
+NAMES = ["tunnel", "link", "bundle", "loan", "host", "owner"]
 
 
-@pytest.mark.parametrize(("headings", "dropped", "row"), TABLES, ids=["tunnel", "link", "bundle"])
+@pytest.mark.parametrize(("headings", "dropped", "row"), TABLES, ids=NAMES)
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_a_usual_table_fits_a_terminal(
     headings: list[str],

@@ -164,6 +164,13 @@ def test_the_manual_lists_every_exit_status(status: int) -> None:
     assert mentions(listed, str(status))
 
 
+def test_every_schema_is_named() -> None:
+    """Where the forms of JSON are described, and no other."""
+    text = (REPO / "docs" / "formats.md").read_text().partition("share/netalias/schema`:")[2]
+    named = set(re.findall(r"`(\w+)`", text.partition("\n\n")[0]))
+    assert named == {path.stem for path in (REPO / "netalias" / "schema").glob("*.json")}
+
+
 @pytest.mark.skipif(not rendered(), reason="neither man nor groff is installed")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
 def test_the_manual_renders_without_warnings(page: Path) -> None:
