@@ -5,6 +5,7 @@ Their Debian packages are unpacked, not installed, since they replace each other
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import shutil
@@ -14,7 +15,9 @@ from ipaddress import ip_interface
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from command import Command
+from interfaces import ifup, why_no_ifup
 from support import Namespace, until
 from unpacked import ENVIRONMENT, PROGRAMS, daemon, networkd, unpacked
 
@@ -268,6 +271,71 @@ def test_netplan(tmp_path: Path) -> None:
     ]
     assert len(sets[0]) == 7
     assert sets[0] == sets[1]
+
+
+CLOUD = """\
+network:
+  version: 1
+  config:
+    - type: physical
+      name: eth9
+      subnets:
+        - {type: static, address: 10.20.0.1/24}
+        - {type: static, address: 10.21.0.2, netmask: 255.255.255.128}
+        - {type: static, address: 10.21.1.3/30}
+        - {type: static, address: 10.21.2.4}
+        - {type: static6, address: "2001:db8:20::1/64"}
+        - {type: static6, address: "2001:db8:21::2/56"}
+    - type: physical
+      name: eth9:7
+      subnets: [{type: static, address: 10.22.0.7, netmask: 255.255.255.0}]
+"""
+CLOUD2 = """\
+network:
+  version: 2
+  ethernets:
+    eth9: {addresses: [10.20.0.1/24, 10.21.0.2/25, "2001:db8:20::1/64", "2001:db8:21::2/56"]}
+"""
+
+
+def rendered(folder: Path, text: str, output: str) -> Path:
+    """The folder below which cloud-init has written what it makes of a file, for another program.
+    Its libraries are packages that are unpacked beside it."""
+    unpacked("cloud-init", "usr/bin/cloud-init")
+    file, target = folder / "network.cfg", folder / "root"
+    file.write_text(text)
+    words = f"devel net-convert -p {file} -k yaml -d {target} -D debian -O {output}".split()
+    code = "from cloudinit.cmd.main import main; main()"
+    path = ":".join(glob.glob(f"{PROGRAMS}/*/usr/lib/python3/dist-packages"))
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", code, *words], env={**ENVIRONMENT, "PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "ModuleNotFoundError" in done.stderr:
+        pytest.skip(f"cloud-init: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.mark.skipif(bool(why_no_ifup()), reason=why_no_ifup())
+def test_cloud_init(cli: Command, tmp_path: Path) -> None:
+    """ifup brings up what it writes for that, where further addresses of a device have no label."""
+    target = rendered(tmp_path, CLOUD, "eni")
+    (file,) = (target / "etc/network").rglob("50-cloud-init*")
+    cli.namespace.run(
+        [ifup(), "-a", "--no-scripts", f"--state-dir={tmp_path}", "-i", str(file)], check=False
+    )
+    expected = declared(tmp_path / "network.cfg", "cloud-init")
+    assert len(expected) == 5
+    assert there(cli.namespace) == expected
+
+
+def test_cloud_init_version_2(tmp_path: Path) -> None:
+    """What it writes for networkd gives the same addresses as its own file."""
+    target = rendered(tmp_path, CLOUD2, "networkd")
+    expected = declared(tmp_path / "network.cfg", "cloud-init")
+    assert len(expected) == 2
+    assert declared(target / "etc/systemd/network", "networkd") == expected
 
 
 IFCFG = {
