@@ -7,7 +7,7 @@ import sys
 from netalias import errors
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
-from netalias.cli.output import complain, explain, tell
+from netalias.cli.output import complain, explain, held, tell
 from netalias.model.listing import rest
 from netalias.plan import steps_of
 
@@ -48,7 +48,7 @@ def batch(options: Options, words: list[str]) -> int:
         refuse(first, parsed)
         if not options.force:
             mark(options, first, parsed)
-        with first.transaction(dry=options.dry_run) as transaction:
+        with held(first.transaction(dry=options.dry_run)) as transaction:
             work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:
             made.tell(first)
@@ -113,7 +113,7 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
             from netalias.cli.floating import mark
 
             mark(options, first, parsed)
-        with first.transaction(dry=options.dry_run) as transaction:
+        with held(first.transaction(dry=options.dry_run)) as transaction:
             work = executed(options, first, transaction.path, "", parsed, made)
         if made is not None:
             made.tell(first)

@@ -302,7 +302,8 @@ class Run:
         self.armed = True
         complain(
             f"the former state is restored in {seconds} s, unless the change is confirmed"
-            " (netalias confirm)"
+            " (netalias confirm)",
+            at_once=True,
         )
 
     def _disarm(self) -> None:

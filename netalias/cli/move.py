@@ -5,7 +5,7 @@ from __future__ import annotations
 from netalias import errors, sources
 from netalias.cli import number
 from netalias.cli.converge import Run
-from netalias.cli.output import complain, explain, write
+from netalias.cli.output import complain, explain, held, write
 from netalias.desired import declarations, export, rewrite
 from netalias.desired.declarations import Declarations, counted
 from netalias.disclosure import withheld
@@ -45,7 +45,7 @@ def move(options: Options, words: list[str]) -> int:
     with options.engine() as engine:
         if options.dry_run:
             return Move(options, engine, found, main).rehearse()
-        with engine.transaction() as transaction:
+        with held(engine.transaction()) as transaction:
             return Move(options, engine, found, main, transaction.path).carry_out()
 
 

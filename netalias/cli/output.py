@@ -9,13 +9,42 @@ from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from netalias.engine import Transaction
     from netalias.model.steps import Step
 
     Options = Any
     """The Options of netalias.cli, which imports this module."""
+
+
+_later: list[list[tuple[Callable[[str], object], str]]] = []
+"""For each held() around this the texts that it writes at its end, each with its function."""
+
+
+class held:
+    """``with held(engine.transaction()) as transaction:``, after which everything is written that
+    the block writes.
+
+    Nobody has to read that: a pager waits for a key, and the terminal of a lost connection for
+    ever. Whoever wrote under the lock would keep it from all others meanwhile: from commands, from
+    a watcher, from the guard that restores the connection.
+    """
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def __enter__(self) -> Transaction:
+        found = self._transaction.__enter__()
+        _later.append([])
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._transaction.__exit__()
+        finally:
+            _emit(_later.pop())
 
 
 def failed(error: BaseException) -> int:
@@ -94,12 +123,32 @@ def _bug(error: Exception) -> int:
     return errors.STATUS_BUG
 
 
-def complain(text: str, kind: str = "") -> None:
-    """Write one line to standard error, with *kind* (``warning: ``) before the text."""
+def complain(text: str, kind: str = "", *, at_once: bool = False) -> None:
+    """Write one line to standard error, with *kind* (``warning: ``) before the text; *at_once* also
+    under a lock, and what was said before it (held)."""
     _say(f"netalias: {kind}{text}")
+    if at_once:
+        levels = [*_later]
+        _later.clear()
+        for kept in levels:
+            _emit(kept)
+            kept.clear()
+        _later.extend(levels)
+
+
+def _emit(kept: Sequence[tuple[Callable[[str], object], str]]) -> None:
+    for emit, text in kept:
+        emit(text)
 
 
 def _say(line: str) -> None:
+    if _later:
+        _later[-1].append((_say, line))
+    else:
+        _put(line)
+
+
+def _put(line: str) -> None:
     if sys.stderr is None:
         return
     try:
@@ -130,6 +179,9 @@ def write(text: str) -> None:
     out = sys.stdout
     if out is None:
         raise errors.StateError("standard output is closed")
+    if _later:
+        _later[-1].append((write, text))
+        return
     try:
         out.write(text)
     except BrokenPipeError:

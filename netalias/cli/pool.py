@@ -132,13 +132,13 @@ def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> N
 
 
 def _hand_out(text: str, *, flush: bool) -> None:
-    """write(), which minds a reader that is gone: nobody has the address then. Raises OSError,
-    StateError."""
-    if sys.stdout is None:
-        raise errors.StateError("standard output is closed")
+    """write(), which with *flush* minds a reader that is gone: nobody has the address then. Raises
+    OSError, StateError."""
+    if sys.stdout is None or not flush:
+        write(text)
+        return
     sys.stdout.write(text)
-    if flush:
-        sys.stdout.flush()
+    sys.stdout.flush()
 
 
 def _tried(options: Options, engine: Engine, lender: Lender) -> tuple[Engine, Lender]:

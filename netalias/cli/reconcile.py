@@ -92,8 +92,10 @@ def reconcile(options: Options, words: list[str]) -> int:
     if not whole and _unchanged(options, salt):
         return errors.STATUS_OK
     options.recorded = True
+    from netalias.cli.output import held
+
     with options.engine() as engine:
-        with engine.transaction() as transaction:
+        with held(engine.transaction()) as transaction:
             restored = transaction.restored
             large = sum(len(content) for _, content in found) >= LARGE
             if not (whole or restored) and _known(engine, transaction.path, salt):
@@ -105,7 +107,7 @@ def reconcile(options: Options, words: list[str]) -> int:
                 status = run.reconcile(found, restored)
         if large and not options.metrics:
             run.parse(found)
-            with engine.transaction() as transaction:
+            with held(engine.transaction()) as transaction:
                 restored += transaction.restored
                 if not (whole or restored) and _known(engine, transaction.path, salt):
                     return errors.STATUS_OK  # another run was faster

@@ -10,7 +10,7 @@ from __future__ import annotations
 from netalias import cli, errors, sources
 from netalias.cli.batch import carry_out
 from netalias.cli.floating import check
-from netalias.cli.output import complain, write
+from netalias.cli.output import complain, held, write
 from netalias.desired import export, only_filed
 from netalias.desired.amend import Present, amend, declare
 from netalias.desired.spelling import Entry, items
@@ -115,7 +115,7 @@ def _written(
     these *words*; the exit status. The files stay written if that is 0, or if *gone* says so.
     """
     opener, dry = options.opener, options.dry_run
-    with opener(options) as engine, engine.transaction(dry=dry) as transaction:
+    with opener(options) as engine, held(engine.transaction(dry=dry)) as transaction:
         path = "" if dry else transaction.path
         if not dry:
             engine.kernel.permitted()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias import cli, errors, sources
 from netalias.cli.batch import executed, read, report
 from netalias.cli.floating import mark
-from netalias.cli.output import complain, explain
+from netalias.cli.output import complain, explain, held
 from netalias.cli.saving import Files, contents, differs, present, present_names, primary, tell
 from netalias.cli.zeros import refuse
 from netalias.desired.amend import amend_all
@@ -53,7 +53,7 @@ def batch(options: Options, words: list[str]) -> int:
         parsed = parse_commands(text, first.registry, name, most=most, filed=True)
         refuse(first, parsed)
         mark(options, first, parsed)
-        with first.transaction(dry=options.dry_run) as transaction:
+        with held(first.transaction(dry=options.dry_run)) as transaction:
             run = _Run(options, first, transaction.path, name)
             for group in _groups(parsed):
                 if works and works[-1].failed:

@@ -12,7 +12,7 @@ import sys
 from time import strftime
 
 from netalias.model.names import printable
-from netalias.system.streams import put
+from netalias.system.streams import offer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ STREAM = "JOURNAL_STREAM"
 NOW = "%Y-%m-%dT%H:%M:%S%z "
 """Local time and its offset (ISO 8601): what a line outside the journal begins with."""
 
+PATIENCE = 0.1
+"""Seconds that a line waits for somebody who reads slowly. One who does not read is not waited for
+again: a service goes on without him."""
+
 # What follows it: by priority, and of all others.
 BEGIN = {WARNING: "netalias: warning: "}
 PLAIN = "netalias: "
@@ -39,7 +43,7 @@ class Journal:
     *now* tells the time as a line begins with it.
     """
 
-    __slots__ = ("_lowest", "_now", "_prefixed", "_stream")
+    __slots__ = ("_lost", "_lowest", "_now", "_prefixed", "_stream")
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Journal:
         self._lowest = NOTICE if quiet else DEBUG if verbose else INFO
         place = (os.environ if environ is None else environ).get(STREAM, "")
         self._prefixed = bool(place) and place == _place(self._stream)
+        self._lost = 0
 
     def error(self, text: str) -> None:
         """Log a failure."""
@@ -77,17 +82,27 @@ class Journal:
         self.say(DEBUG, text)
 
     def say(self, priority: int, text: str) -> None:
-        """Write one line. Errors are ignored: there is no other place to report them."""
+        """Write one line. Errors are ignored: there is no other place to report them. A line that
+        nobody reads is lost, and the next one that somebody does tells how many were."""
         if priority > self._lowest or self._stream is None:
             return
+        line = self._line(priority, text)
+        if self._lost:
+            lost = "1 line" if self._lost == 1 else f"{self._lost} lines"
+            line = self._line(WARNING, f"{lost} lost before this: nobody has read them") + line
+        try:
+            if offer(self._stream, line, 0.0 if self._lost else PATIENCE):
+                self._lost = 0
+            else:
+                self._lost += 1
+        except (OSError, ValueError):
+            pass
+
+    def _line(self, priority: int, text: str) -> str:
         begin = f"<{priority}>"
         if not self._prefixed:
             begin = self._now() + BEGIN.get(priority, PLAIN)
-        try:
-            put(self._stream, f"{begin}{printable(text)}\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass
+        return f"{begin}{printable(text)}\n"
 
 
 def _place(stream: TextIO | None) -> str:

@@ -27,7 +27,7 @@ FIRST = 3
 """The first descriptor that is passed (SD_LISTEN_FDS_START)."""
 
 SECONDS = 1.0
-"""Time limit of a message to a manager that does not read."""
+"""Time limit of a message to a manager that does not read, for the first one of several."""
 MAIN = 20.0
 """The same for the one that must arrive: else the service seems to have ended."""
 BARRIER = 5.0
@@ -43,13 +43,14 @@ class Service:
     without a timeout.
     """
 
-    __slots__ = ("_address", "_socket", "watchdog")
+    __slots__ = ("_address", "_deaf", "_socket", "watchdog")
 
     def __init__(self, environ: MutableMapping[str, str] | None = None) -> None:
         found = os.environ if environ is None else environ
         words = {name: found.pop(name, "") for name in (SOCKET, WATCHDOG, WATCHDOG_PID)}
         self._socket = words[SOCKET]
         self._address = _address(words[SOCKET])
+        self._deaf = False
         self.watchdog = _half(words[WATCHDOG], words[WATCHDOG_PID])
 
     @property
@@ -91,7 +92,7 @@ class Service:
 
     def ready(self, status: str = "") -> None:
         """Report that start-up, or a reload, is finished."""
-        self._send("READY=1", *_status(status))
+        self._send("READY=1", *_status(status), seconds=SECONDS)
 
     def status(self, text: str) -> None:
         """Report a status for people."""
@@ -100,7 +101,7 @@ class Service:
     def reloading(self) -> None:
         """Report that a reload has begun; ready() ends it."""
         now = clock_gettime_ns(CLOCK_MONOTONIC) // 1000
-        self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now}", seconds=SECONDS)
 
     def store(self, name: str, descriptor: int) -> bool:
         """Have the manager keep a copy of a descriptor under *name*, beside others of that name;
@@ -125,7 +126,11 @@ class Service:
 
     def _send(self, *lines: str, seconds: float = 0.0, given: int = -1) -> bool:
         """Send *lines* as one datagram, with the descriptor *given*, over a new socket: the manager
-        may have been replaced. Whether that was possible."""
+        may have been replaced. Whether that was possible.
+
+        A manager that has let a message wait in vain gets others as soon as it reads again: no
+        watcher stands still at each. *seconds* are waited for one that must arrive.
+        """
         if not (self._address and lines):
             return False
         rights = [(SOL_SOCKET, SCM_RIGHTS, given.to_bytes(4, byteorder))] if given >= 0 else []
@@ -135,14 +140,15 @@ class Service:
         except OSError:
             return False  # no descriptor is left: no reason for a service to fail
         try:
-            channel.settimeout(seconds or SECONDS)
+            channel.settimeout(seconds or (0.0 if self._deaf else SECONDS))
             channel.connect(self._address)
             channel.sendmsg([content], rights)
+            self._deaf = False
         except OSError:
-            return False  # the manager has gone
+            self._deaf = True  # the manager has gone, or does not read
         finally:
             channel.close()
-        return True
+        return not self._deaf
 
 
 def stored(environ: MutableMapping[str, str] | None = None) -> dict[str, int]:

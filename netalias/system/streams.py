@@ -9,6 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+PIPE_BUF = 4096
+"""Bytes that a pipe takes as one, if it has any room (linux/limits.h)."""
+
 
 def restart() -> None:
     """Execute this process again in Python's UTF-8 mode (PEP 540).
@@ -28,10 +31,39 @@ def put(stream: TextIO, text: str) -> None:
     if text.isascii() or buffer is None:
         stream.write(text)
         return
+    stream.flush()
+    buffer.write(_encoded(stream, text))
+
+
+def _encoded(stream: TextIO, text: str) -> bytes:
     encoding = stream.encoding or "utf-8"
     try:
-        raw = text.encode(encoding, "surrogateescape")
+        return text.encode(encoding, "surrogateescape")
     except UnicodeEncodeError:
-        raw = text.encode(encoding, "backslashreplace")
+        return text.encode(encoding, "backslashreplace")
+
+
+def offer(stream: TextIO, text: str, seconds: float) -> bool:
+    """Write *text* as put() does, unless nobody takes it; whether all of it was written.
+
+    A pipe whose reader has stopped, and a terminal that ^S has stopped, are waited for *seconds* at
+    most. Raises OSError.
+    """
+    from select import POLLOUT, poll
+
+    try:
+        file = stream.fileno()
+    except (OSError, ValueError):  # no file, but a text in memory
+        put(stream, text)
+        stream.flush()
+        return True
     stream.flush()
-    buffer.write(raw)
+    raw = memoryview(_encoded(stream, text))
+    state = poll()
+    state.register(file, POLLOUT)
+    while raw:
+        if not state.poll(seconds * 1000):
+            return False
+        # So much has room in what poll(2) calls writable: PIPE_BUF of pipe(7).
+        raw = raw[os.write(file, raw[:PIPE_BUF]) :]
+    return True

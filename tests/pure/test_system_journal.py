@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 from collections.abc import Iterator
@@ -93,6 +94,32 @@ def test_nobody_reads() -> None:
     closed = io.StringIO()
     closed.close()
     Journal(stream=closed, environ={"JOURNAL_STREAM": "1:2"}).error("e")
+
+
+def test_a_reader_that_has_stopped() -> None:
+    """The service goes on, and who reads again is told how many lines there are not."""
+    end, begin = os.pipe()
+    fcntl.fcntl(begin, fcntl.F_SETPIPE_SZ, 4096)
+    with os.fdopen(begin, "w") as stream:
+        journal = Journal(stream=stream, environ={}, now=lambda: "")
+        for number in range(1000):
+            journal.notice(f"{number}")
+        first = os.read(end, 65536).decode().splitlines()
+        assert first == [f"netalias: {number}" for number in range(len(first))]
+        journal.notice("again")
+        assert os.read(end, 65536).decode().splitlines() == [
+            f"netalias: warning: {1000 - len(first)} lines lost before this: nobody has read them",
+            "netalias: again",
+        ]
+        journal.notice("and on")
+        assert os.read(end, 65536).decode() == "netalias: and on\n"
+    os.close(end)
+
+
+def test_a_line_longer_than_the_room(stream: TextIO) -> None:
+    """It is written whole where somebody takes it."""
+    Journal(stream=stream, environ={}, now=lambda: "").error("\u20ac" * 10_000)
+    assert said(stream) == ["netalias: " + "\u20ac" * 10_000]
 
 
 def test_without_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,35 @@ def open_queue(manager: Manager) -> str:
     return ""
 
 
+def test_a_manager_that_does_not_read_is_waited_for_once(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher tells it of each repair; the next one is not late for that."""
+    waited: list[float | None] = []
+
+    class Noted(sdnotify.socket):  # type: ignore[misc, name-defined]
+        def settimeout(self, seconds: float | None) -> None:
+            waited.append(seconds)
+            super().settimeout(seconds)
+
+    monkeypatch.setattr(sdnotify, "socket", Noted)
+    monkeypatch.setattr(sdnotify, "SECONDS", 0.01)
+    me = Service(manager.environ())
+    taken = 0
+    while me._send(f"STATUS={taken}"):
+        taken += 1
+    assert waited == [0.01] * (taken + 1)
+    me.status("late")
+    assert waited.pop() == 0.0
+    for _ in range(taken):
+        manager.received()
+    me.status("heard")
+    assert waited.pop() == 0.0
+    assert manager.received() == ["STATUS=heard"]
+    me.status("as before")
+    assert waited.pop() == 0.01
+
+
 def test_a_manager_that_comes_back_is_heard(tmp_path: Path) -> None:
     """Under the same name, as after systemctl daemon-reexec."""
     first = Manager(str(tmp_path / "notify"))
