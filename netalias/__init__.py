@@ -107,7 +107,7 @@ def open(
         from netalias.system.netns import inside
 
         within = inside(netns)
-    kernel, namespace = _opened(netns, recorded)
+    kernel, namespace = within(lambda: _opened(recorded)) if within else _opened(recorded)
     cookie = kernel.cookie()
     from netalias.engine import Engine, Setup, identity
 
@@ -141,13 +141,8 @@ def _outer(name: str) -> Callable[..., Any]:
     return found
 
 
-def _opened(netns: str, recorded: bool) -> tuple[Kernel, int]:
-    """The kernel of the network namespace *netns*, empty for that of the thread, and its inode."""
-    if netns:
-        from netalias.system.netns import entered
-
-        with entered(netns):
-            return _opened("", recorded)
+def _opened(recorded: bool) -> tuple[Kernel, int]:
+    """The kernel of the network namespace of the thread, and the inode of that."""
     from os import stat
 
     namespace = stat("/proc/thread-self/ns/net").st_ino

@@ -160,9 +160,11 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Close the kernel."""
+        """Close the kernel, and let go of its namespace."""
         if self._owns_kernel:
             self.kernel.close()
+            if hasattr(self.setup.within, "close"):
+                self.setup.within.close()
 
     def derived(self, **changes: object) -> Engine:
         """An engine with the same registry and these *changes* to its Setup."""
@@ -322,10 +324,9 @@ class Engine:
         if self.setup.identity is None:
             return None
         if self._macs is None:
-            known = self.within(self.setup.identity)
             from netalias.engine.macs import Macs
 
-            self._macs = Macs(known)
+            self._macs = Macs(self.within(self.setup.identity))
         return self._macs.choose
 
     # Former devices
@@ -523,9 +524,9 @@ class Engine:
 
     def _announce_one(self, result: Plan, observed: Observed) -> list[str]:
         """Announce one IPv4 address without importing claim; a note if that fails."""
-        if not self.setup.claims:
+        setup, goal = self.setup, result.goal
+        if not setup.claims:
             return []
-        goal = result.goal
         assert goal is not None
         device, mac, macvlans = goal.main.name, goal.main.mac, 0
         if result.kind == "macvlan":
@@ -535,9 +536,8 @@ class Engine:
 
         crowded = result.kind == "macvlan" and (observed.partial or macvlans > NEAR)
         over = goal.main.name if crowded else ""
-        aside = self.setup.aside
         try:
-            self.within(lambda: single(device, mac, goal.address, over=over, aside=aside))
+            self.within(lambda: single(device, mac, goal.address, over=over, aside=setup.aside))
         except errors.NetaliasError as error:
             return [f"{goal.name}: not announced: {error.line()}"]
         return []

@@ -84,7 +84,9 @@ def arm(
         objects = [changes.fields(item, second.registry) for item in done]
         return json.render(objects, pretty=False).strip()
 
-    checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()], changes)
+    # The name of the namespace may have gone by then.
+    held = (one for one in (second.kernel, second.setup.within) if hasattr(one, "fileno"))
+    checkpoint.arm(directory, seconds, digest, restore, [one.fileno() for one in held], changes)
 
 
 def follow(before: Declarations, mains: Mapping[str, int], snapshot: Snapshot) -> None:

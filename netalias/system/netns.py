@@ -22,12 +22,13 @@ CLONE_NEWNET = 0x40000000
 class entered:
     """``with entered("blue"):`` moves the thread into that namespace, and back at the end.
 
-    *name* is a name of ``ip netns`` or a path such as /proc/1234/ns/net. Raises UsageError for
-    neither, NoSuchDevice for an unknown one, NotPermitted without the right to enter.
+    *name* is a name of ``ip netns`` or a path such as /proc/1234/ns/net; *file* is a descriptor
+    that is taken in its place, if it is not -1. Raises UsageError for neither, NoSuchDevice for an
+    unknown one, NotPermitted without the right to enter.
     """
 
-    def __init__(self, name: str) -> None:
-        self._target = _open(name)
+    def __init__(self, name: str, file: int = -1) -> None:
+        self._target = _open(name) if file < 0 else os.dup(file)
         self._name = name
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -142,11 +143,28 @@ def _setns(file: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
-    """A function that calls its argument inside the namespace *netns*."""
+class inside:
+    """A function that calls its argument inside the namespace *netns*, whatever becomes of its
+    name: that may go meanwhile, or be given to another namespace. Raises as entered."""
 
-    def within(work: Callable[[], Any]) -> Any:
-        with entered(netns):
+    def __init__(self, netns: str) -> None:
+        self._file = -1
+        self._name = netns
+        self._file = _open(netns)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the namespace: from now on nothing is called inside it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def fileno(self) -> int:
+        """The descriptor of the namespace."""
+        return self._file
+
+    def __call__(self, work: Callable[[], Any]) -> Any:
+        with entered(self._name, self._file):
             return work()
-
-    return within

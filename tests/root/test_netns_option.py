@@ -226,6 +226,23 @@ def test_library_errors_change_nothing(cli: Command) -> None:
         engine.create("eth9:0", "200.1.1.1")
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_the_former_state_comes_back_whatever_becomes_of_the_name(
+    cli: Command, away: Command, tmp_path: Path, again: bool
+) -> None:
+    """--confirm: the guard knows the namespace when its name is gone, or that of another one."""
+    name, file = tmp_path / "name", tmp_path / "declared"
+    name.symlink_to(cli.namespace.path)
+    file.write_text("eth9:0 10.0.0.1/32 kind label\n")
+    done = away.run("-n", str(name), "--confirm", "600", "reconcile", str(file))
+    assert done.returncode == 0, done
+    name.unlink()
+    if again:
+        name.symlink_to(away.namespace.path)
+    assert "1 change taken back" in cli("rollback")
+    assert cli.names() == []
+
+
 @pytest.mark.skipif(not shutil.which("ip"), reason="there is no ip(8) here")
 def test_many_engines_leave_no_descriptor(cli: Command) -> None:
     """A hundred engines, opened and closed: as many descriptors as before."""
