@@ -22,13 +22,15 @@ The version is that of the layouts (spec.py); the release stands beside it for p
 from __future__ import annotations
 
 import os
-from _socket import MSG_NOSIGNAL, SHUT_RD
+from _socket import MSG_NOSIGNAL, SHUT_RD, SO_PEERCRED, SOL_SOCKET
 from select import POLLIN, poll
+from sys import byteorder
 from time import monotonic, sleep
 
 from netalias import errors
 from netalias.links import spec
 from netalias.system import descriptors
+from netalias.system.process import is_stopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +136,8 @@ def give(
     whose end tells that process that the sender has finished.
 
     The caller's descriptors stay open: it closes them. *meanwhile* is called every second, and the
-    offer is withdrawn if one of the descriptors *unless* becomes readable. Raises Kept.
+    offer is withdrawn if one of the descriptors *unless* becomes readable, or if somebody has
+    stopped the receiver (SIGSTOP). Raises Kept.
     """
     _drain(parcel, meanwhile)
     near, far = descriptors.pair()
@@ -146,7 +149,8 @@ def give(
         finally:
             far.close()  # so the death of the receiver is the end of the channel
         wait = _Wait(near, patience, meanwhile, unless)
-        pid = _named(wait.message(WORD_MAX))
+        wait.pid = _peer(through)
+        wait.pid = pid = _named(wait.message(WORD_MAX))
         parcel.belongs_to(pid)
         wait.sent(parcel.packed())
         _told(wait.message(WORD_MAX))
@@ -175,7 +179,8 @@ def _drain(parcel: Parcel, meanwhile: Callable[[], object]) -> None:
 
 
 class _Wait:
-    """Words of the other side, each within *patience* seconds."""
+    """Words of the other side, each within *patience* seconds; ``pid`` is its process, 0 if that is
+    unknown."""
 
     def __init__(
         self,
@@ -184,6 +189,7 @@ class _Wait:
         meanwhile: Callable[[], object] = lambda: None,
         unless: Iterable[int] = (),
     ) -> None:
+        self.pid = 0
         self._channel = channel
         self._patience = patience
         self._meanwhile = meanwhile
@@ -208,12 +214,20 @@ class _Wait:
                 return found
             if left <= 0:
                 raise Kept(f"no answer within {self._patience:g} s")
+            if self.pid > 0 and is_stopped(self.pid):
+                raise Kept(f"somebody has stopped the other process (pid {self.pid})")
             self._meanwhile()
 
     def sent(self, content: bytes) -> None:
         """Send all of it. Raises OSError."""
         self._channel.settimeout(self._patience)
         self._channel.sendall(content, MSG_NOSIGNAL)
+
+
+def _peer(through: socket) -> int:
+    """The process that has made the other end of a socket, 0 if it is unknown (SO_PEERCRED)."""
+    ucred = through.getsockopt(SOL_SOCKET, SO_PEERCRED, descriptors.UCRED)
+    return int.from_bytes(ucred[:4], byteorder, signed=True)
 
 
 def _named(message: Message) -> int:

@@ -70,3 +70,12 @@ def tell(pidfd: int, number: int) -> None:
         pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         pass  # the descriptor is readable, which tells of the end
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal or a debugger has stopped a process: state T or t of proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except OSError:
+        return False

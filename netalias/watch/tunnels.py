@@ -457,6 +457,7 @@ class Tunnels(Resuming):
         for number in (gently, signal.SIGKILL):
             if one.pidfd >= 0:
                 tell(one.pidfd, number)
+                tell(one.pidfd, signal.SIGCONT)  # somebody may have stopped it
                 waiting = poll()
                 waiting.register(one.pidfd, POLLIN)
                 if waiting.poll(int(END * 1000)):

@@ -303,6 +303,28 @@ def test_the_sender_keeps_its_link(link: Link, work: Callable[..., object], why:
     assert link.locked()
 
 
+def test_one_that_somebody_stops(link: Link) -> None:
+    """The sender goes on in a second, not when its patience is over: nobody has the link meanwhile.
+    The receiver learns that when it goes on, and uses nothing."""
+
+    def works(through: Any, _: Receiver) -> str:
+        with take(descriptors.receive(through), MINE) as taken:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            try:
+                taken.accept()
+            except Refused:
+                return "refused"
+        return "taken"
+
+    with Receiver(works) as receiver:
+        why = rf"somebody has stopped the other process \(pid {receiver.pid}\)"
+        with pytest.raises(Kept, match=why):
+            give(receiver.through, link.parcel(), MINE, patience=LONG)
+        os.kill(receiver.pid, signal.SIGCONT)
+        assert receiver.said() == "refused"
+        link.usable()
+
+
 def test_one_that_dies_after_the_acknowledgement(link: Link) -> None:
     """B-8: it had the link, and the sender has not."""
 

@@ -276,6 +276,21 @@ def test_a_data_plane_without_a_descriptor_is_ended(
     assert len(stage.pids) == 1
 
 
+def test_a_data_plane_that_somebody_has_stopped_is_not_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends by itself, as any other does: the watcher does nothing else meanwhile."""
+    monkeypatch.setattr("netalias.watch.tunnels.END", PATIENCE * SLOW)
+    stage.load(LINE)
+    (pid,) = stage.pids
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)  # else SIGTERM comes first
+    stage.load("")
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert found is not None
+    assert found.si_status == signal.SIGTERM
+
+
 def test_what_cannot_be_opened_is_told_once_and_tried_again(stage: Stage) -> None:
     """The record has the reason, for whoever asked by hand."""
     stage.refusal = errors.AlreadyExists("vif0: there is a device of this name")
