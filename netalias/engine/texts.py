@@ -15,7 +15,7 @@ from stat import S_ISLNK, S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
-from netalias.runtime import make_folder, make_folders, trusted
+from netalias.runtime import check_regular, make_folder, make_folders, trusted
 from netalias.system.backoff import PACE, Pace
 from netalias.system.netns import abandoned
 from netalias.views.texts import NAMES, texts
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 CLAIM = ".namespace"
 CLAIM_MAX = 64
 """Bytes that are read of CLAIM, more than any number has."""
-FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
+FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""A FIFO in the place of CLAIM would be waited for under the lock."""
 WRITABLE = 0o022
 """S_IWGRP | S_IWOTH"""
 PATIENCE = 1.0
@@ -86,13 +87,24 @@ class Folder:
     def owner(self) -> int:
         """The inode of the namespace that has claimed the folder, 0 for none. Raises OSError."""
         try:
-            file = os.open(CLAIM, os.O_RDONLY | FLAGS, dir_fd=self._fd)
+            file = self._opened(os.O_RDONLY)
         except FileNotFoundError:
             return 0
         try:
             return _inode(file)
         finally:
             os.close(file)
+
+    def _opened(self, flags: int) -> int:
+        """The descriptor of CLAIM. Raises OSError."""
+        # Mode 0600: any user who can open the file can lock it.
+        file = os.open(CLAIM, flags | FLAGS, 0o600, dir_fd=self._fd)
+        try:
+            check_regular(file, f"{self.path}/{CLAIM}")
+        except BaseException:
+            os.close(file)
+            raise
+        return file
 
     def adopt(self, claim: int) -> bool:
         """Take over the locked claim of another process by its descriptor. False, and that is
@@ -109,8 +121,7 @@ class Folder:
 
     def lock(self) -> bool:
         """Lock the claim; False while another process holds it. Raises OSError."""
-        # Mode 0600: any user who can open the file can lock it.
-        file = os.open(CLAIM, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=self._fd)
+        file = self._opened(os.O_RDWR | os.O_CREAT)
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except OSError as error:

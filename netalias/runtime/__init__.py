@@ -88,7 +88,7 @@ class RuntimeDirectory:
             self._await()
         if cookie:
             try:
-                _own_files(self._path, b"%d\n" % cookie)
+                _own_files(self._path, cookie)
             except OSError as error:
                 self.release()
                 raise errors.StateError(f"{self._path}{COOKIE}: {error.strerror}") from None
@@ -136,11 +136,12 @@ class RuntimeDirectory:
             sleep(POLL)
 
 
-def _own_files(directory: str, cookie: bytes) -> None:
+def _own_files(directory: str, cookie: int) -> None:
     """Remove the files that a former namespace has left in a directory. Raises OSError.
 
     Without COOKIE they are of a version that did not write it, and stay. Something else in its
-    place is nobody's mark, and whoever put it there could have changed the other files as well.
+    place is nobody's mark, and whoever put it there could have changed the other files as well; an
+    empty one is what a power cut leaves, on a disk.
     """
     try:
         found = read_file(directory + COOKIE)
@@ -148,11 +149,33 @@ def _own_files(directory: str, cookie: bytes) -> None:
         if error.errno not in (EINVAL, ELOOP, ENXIO):  # ENXIO: a socket
             raise
         found = b"none"
-    if found == cookie:
+    marks = _marks(directory, cookie)
+    if found == marks[0]:
         return
-    if found:
+    lost = not found and len(marks) > 1 and os.path.exists(directory + COOKIE)
+    if lost or (found and found not in marks):
         _empty(directory)
-    replace_file(directory + COOKIE, cookie)
+    replace_file(directory + COOKIE, marks[0])
+
+
+def _marks(directory: str, cookie: int) -> list[bytes]:
+    """The content of COOKIE, and the one of a former version where that is another. Elsewhere than
+    in SYSTEM files may outlast the boot, after which the cookies begin anew: so it has the boot
+    too."""
+    mark = b"%d\n" % cookie
+    return [mark] if directory.startswith(SYSTEM) else [mark + _boot(), mark]
+
+
+def _boot() -> bytes:
+    """The line that tells this boot from others (random(4)); empty without procfs."""
+    try:
+        file = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(file, 64)
+    finally:
+        os.close(file)
 
 
 def _empty(directory: str) -> None:
@@ -296,7 +319,7 @@ def owned(directory: str, cookie: int) -> str:
         found = read_file(directory + COOKIE) if directory and cookie else b""
     except OSError:
         return ""
-    return directory if found in (b"", b"%d\n" % cookie) else ""
+    return directory if not found or found in _marks(directory, cookie) else ""
 
 
 def recall(directory: str) -> bytes:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 from errno import ENODATA, ENOTSUP
+from time import time
 
 from netalias import errors, trust
+from netalias.model.names import number
+from netalias.system.process import started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +24,11 @@ MODE = 0o644
 """Of a file that was not there."""
 SIZE = 1 << 20
 """Bytes of one read."""
+NEW, OLD = "new~", "old~"
+"""Ends of the names of what stands beside a file meanwhile: none of them is one of declarations."""
+LEFT = 600.0
+"""Seconds after which what belongs to no running process was left by one that was killed. One in
+another container does not seem to run."""
 
 
 class Replacement:
@@ -38,11 +46,11 @@ class Replacement:
         self._before = before
         self._content = content
         folder, base = os.path.split(path)
-        # No name that ends like those of declarations.
-        self._draft = os.path.join(folder, f".{base}.{os.getpid()}.new~")
-        self._former = os.path.join(folder, f".{base}.{os.getpid()}.old~")
+        self._draft = os.path.join(folder, f".{base}.{os.getpid()}.{NEW}")
+        self._former = os.path.join(folder, f".{base}.{os.getpid()}.{OLD}")
         try:
             self._check()
+            _clear(folder, f".{base}.")
             self._write(content)
             if before is not None:
                 self._keep()
@@ -172,6 +180,18 @@ class Replacements:
         """Remove what is left beside the files."""
         for file in self._files:
             file.close()
+
+
+def _clear(folder: str, begin: str) -> None:
+    """Remove what killed processes have left in a folder under names that *begin* so. Raises
+    OSError."""
+    for name in os.listdir(folder):
+        pid, _, end = name.removeprefix(begin).partition(".")
+        if not name.startswith(begin) or end not in (NEW, OLD) or number(pid) <= 0:
+            continue
+        path = os.path.join(folder, name)
+        if not started(number(pid)) and os.lstat(path).st_ctime + LEFT < time():
+            _discard(path)
 
 
 def _restored(files: Iterable[Replacement]) -> list[str]:

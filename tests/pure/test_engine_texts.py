@@ -365,6 +365,21 @@ def test_symbolic_links(stage: Stage, tmp_path: Path):
     assert os.listdir(target) == []
 
 
+@pytest.mark.parametrize("second", [False, True])
+def test_a_claim_that_is_no_file_of_ours(stage: Stage, tmp_path: Path, second: bool):
+    """A FIFO, which is not waited for under the lock; a file that has another name too, which is
+    not written to."""
+    stage.folder.mkdir(0o755)
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n")
+    claim = stage.folder / live.CLAIM
+    os.link(victim, claim) if second else os.mkfifo(claim)
+    assert stage.refresh() == ""
+    with pytest.raises(errors.StateError, match="not a regular file"):
+        stage.texts()
+    assert victim.read_text() == "mine\n"
+
+
 # What readers and writers meet
 
 

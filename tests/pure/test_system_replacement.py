@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from errno import ENOTSUP, EPERM
 from pathlib import Path
 
@@ -56,6 +57,21 @@ def test_what_was_not_put_is_not_told(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"another\n")
     assert files.take_back() == []
     assert files.restore() == [str(tmp_path / "b")]
+
+
+def test_what_a_killed_process_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes with the next replacement, but not what is young: its process may be elsewhere."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    mine, left = f".a.{os.getppid()}.new~", [f".a.{gone.pid}.new~", f".a.{gone.pid}.old~"]
+    others = [".a.x.new~", f".a.{gone.pid}.conf", f".b.{gone.pid}.new~", f"a.{gone.pid}.new~"]
+    for name in ("a", mine, *left, *others):
+        (tmp_path / name).write_bytes(b"old\n")
+    replace(tmp_path / "a", b"old\n", b"new\n")
+    assert set(os.listdir(tmp_path)) == {"a", mine, *left, *others}
+    monkeypatch.setattr(replacement, "LEFT", -1.0)
+    replace(tmp_path / "a", b"new\n", b"newer\n")
+    assert set(os.listdir(tmp_path)) == {"a", mine, *others}
 
 
 @pytest.mark.parametrize("way", ["take_back", "restore"])
