@@ -13,6 +13,7 @@ the grammar can express an alias::
 
 from __future__ import annotations
 
+from netalias.desired.lines import COMMENT
 from netalias.families import FAMILIES
 from netalias.families.fields import address_fields
 from netalias.model import (
@@ -107,7 +108,8 @@ def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) ->
 
 def repeated(aliases: Sequence[Alias], registry: Registry) -> list[str]:
     """For each of *aliases* why it cannot be declared beside those before it, or nothing: a label
-    and devices may have the same address in the kernel, or the same name."""
+    and devices may have the same address in the kernel, or the same name, and a device may be
+    called as a comment begins."""
     owners: dict[tuple[int, bytes], Alias] = {}
     known: set[AliasName] = set()
     found = [""] * len(aliases)
@@ -115,7 +117,9 @@ def repeated(aliases: Sequence[Alias], registry: Registry) -> list[str]:
         if not alias.family or alias.expired:
             continue
         owner = owners.setdefault((alias.family, alias.address), alias)
-        if alias.name in known:
+        if alias.name.startswith(COMMENT):
+            found[place] = f"a line that begins with {COMMENT} is a comment"
+        elif alias.name in known:
             found[place] = "another alias has this name"
         elif owner is not alias:
             text = registry.get(alias.family).format(alias.address)

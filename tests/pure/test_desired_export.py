@@ -423,3 +423,13 @@ def test_what_is_written_plans_nothing(commands: list[str], mac: bool) -> None:
     assert {str(wish.name) for wish, _ in read} == {str(alias.name) for alias in ours}
     assert len(read) == len(ours)
     assert stage.planned(lines) == []
+
+
+def test_a_device_that_is_called_as_a_comment_begins(stage: Stage) -> None:
+    """No line can name it, which is said, not left to whoever reads the file back."""
+    stage.kernel.add_device("#x", up=True)
+    stage("#x:0 10.0.0.1/32 kind label", "eth0:0 10.0.0.2/32 kind label")
+    assert stage.words() == [
+        "eth0:0 10.0.0.2/32 kind label",
+        "# #x:0: a line that begins with # is a comment",
+    ]
