@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -254,6 +255,17 @@ def operstate(namespace: Namespace, device: str) -> str:
             return OPERSTATES[data[at + 4]]
         at += (length + 3) & ~3
     raise OSError(f"the kernel says nothing of the state of {device}")
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that does nothing meanwhile; what it waited for is looked at again afterwards."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def until(predicate: Callable[[], T], seconds: float = PATIENCE) -> T:

@@ -69,6 +69,10 @@ class Keeping(Task):
         """Whether a process of ours translates, and not the kernel."""
         return self.mode == USER
 
+    def of(self, device: str) -> Keeping:
+        """The same of another device."""
+        return Keeping(device, self.mode, self.keep, self.most, via=self.via, deny=self.deny)
+
     def settle(self, others: Iterable[Task], slots: Mapping[str, Mapping[int, object]]) -> None:
         """Check that addresses are translated, or that none is kept. Raises StateError."""
         from netalias.desired.translating import disabling, refusal

@@ -288,4 +288,4 @@ def _end_keeping(engine: Engine, steps: Sequence[Step]) -> None:
         for one in devices.values():
             for key in keys:
                 one.end(key)
-        kept.write(path, cookie, devices)
+        kept.write(path, cookie, devices.values())

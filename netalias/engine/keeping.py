@@ -56,7 +56,7 @@ def _sent(kernel: Kernel, steps: Sequence[Step]) -> list[errors.NetaliasError]:
 def translations(name: str, found: Decision) -> Iterable[Translation]:
     """The translations of the device *name*."""
     for family in (AF_INET, AF_INET6):
-        if old := found.old(family):
+        if old := found.old.get(family):
             yield Translation(name, family, found.new.get(family), old)
 
 
@@ -94,6 +94,7 @@ class InOurHands:
         self._folder = folder
         self._cookie = cookie
         self._written = record.read(folder, cookie)
+        self._texts = record.Texts()
 
     def apply(
         self, tasks: Iterable[Keeping], wanted: Iterable[Translation]
@@ -108,7 +109,7 @@ class InOurHands:
             found = devices.setdefault(one.device, record.Translated())
             found.families[one.family] = one.new, one.old
         if devices != self._written:
-            record.write(self._folder, self._cookie, devices)
+            record.write(self._folder, self._cookie, devices, self._texts)
             self._written = devices
         for device in devices:
             try:

@@ -11,6 +11,8 @@ it when nobody else does.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -31,7 +33,8 @@ from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+    from typing import Protocol
 
     from netalias.model import Device
     from netalias.model.events import Entry
@@ -39,7 +42,20 @@ if TYPE_CHECKING:
     Key = tuple[int, bytes]
     """Family and packed address."""
 
+    class Sight(Protocol):
+        """The addresses of now, seen from a device: its ``entries`` are those that are no copies.
+        copy() is that of a former address, and elsewhere() tells whether another device has an
+        address, not as a copy."""
+
+        entries: Sequence[Entry]
+
+        def copy(self, key: Key) -> Entry | None: ...
+
+        def elsewhere(self, key: Key) -> bool: ...
+
+
 IFA_F_TEMPORARY = 0x01
+NONE: frozenset[bytes] = frozenset()
 SUFFIX = ":kept"
 """Behind the name of the device in the label of a copy."""
 SLACK = 1
@@ -77,15 +93,18 @@ class Limits(Value):
 class Decision:
     """The work to do on one device.
 
-    ``kept`` are the former addresses from now on, ``own`` the addresses that the device has by
-    others, ``usable`` those of them to which others could be translated; ``new`` maps a family to
-    the address with which the former ones leave. ``add`` and ``remove``
-    are copies to add and to remove, ``renew`` copies with the lifetime that they should have,
-    ``release`` those that their owner uses again. ``lost`` and ``returned`` say what has changed.
+    ``kept`` are the former addresses from now on, the oldest first, and ``old`` the same by family;
+    ``own`` are the addresses that the device has by others, ``usable`` those of them to which
+    others could be translated; ``new`` maps a family to the address with which the former ones
+    leave. ``add`` and ``remove`` are copies to add and to remove, ``renew`` copies with the
+    lifetime that they should have. ``lost`` and ``returned`` say what has changed; ``changed`` are
+    the addresses that are kept since now, or are no more, None where others may have other times,
+    or another place.
     """
 
     def __init__(self) -> None:
         self.kept: dict[Key, Former] = {}
+        self.old: dict[int, frozenset[bytes]] = {}
         self.own: set[Key] = set()
         self.usable: set[Key] = set()
         self.new: dict[int, bytes] = {}
@@ -94,13 +113,7 @@ class Decision:
         self.renew: list[Address] = []
         self.lost: list[Key] = []
         self.returned: list[Key] = []
-        self._old: dict[int, frozenset[bytes]] = {}
-
-    def old(self, family: int) -> frozenset[bytes]:
-        """The former addresses of a family, once all are decided about."""
-        if family not in self._old:
-            self._old[family] = frozenset([local for of, local in self.kept if of == family])
-        return self._old[family]
+        self.changed: list[Key] | None = []
 
 
 def copy_of(family: int, local: bytes, index: int, seconds: int, name: str) -> Address:
@@ -150,74 +163,126 @@ def is_copy(entry: Address, device: Device) -> bool:
     )
 
 
-def is_own(entry: Address, device: Device) -> bool:
+def is_own(entry: Address, device: Device, known: Collection[Key] = ()) -> bool:
     """Whether an address is one that others gave to a device, and that is kept when it goes. One of
-    `iface` is not: whoever adds it by hand takes it away by hand, and no other leaves as it."""
+    `iface` is not: whoever adds it by hand takes it away by hand, and no other leaves as it.
+
+    When a device is renamed, the kernel makes ``eth1:2`` of the label of its second address, as if
+    that were an alias (inetdev_changename of net/ipv4/devinet.c): one that is *known* stays own.
+    """
     return (
         entry.family in (AF_INET, AF_INET6)
         and entry.protocol not in (PROTOCOL, MANUAL)
         and entry.scope < RT_SCOPE_LINK
         and not entry.failed
-        and label_of(entry, device) is None
+        and (label_of(entry, device) is None or _key(entry) in known)
     )
 
 
 def decide(
     device: Device,
     loopback: int,
-    entries: Sequence[Entry],
-    copies: Mapping[Key, Entry],
-    kept: Mapping[Key, Former],
-    lost: Collection[Key],
-    elsewhere: Collection[Key],
-    before: tuple[Mapping[int, bytes], Collection[Key]],
+    sight: Sight,
+    before: Decision,
+    asked: Collection[Key],
+    seen: Collection[Key],
     limits: Limits,
     now: float,
+    *,
+    anew: bool,
 ) -> Decision:
-    """The work to do on *device*, which has *entries* beside its *copies*; those of IPv6 are on the
-    device with the index *loopback*.
+    """The work to do on *device*, after the decision *before*; copies of IPv6 are on the device
+    with the index *loopback*.
 
-    *kept* are the former addresses so far, *lost* addresses that it had and may have no more; of
-    both those *elsewhere*, on another device now, as on a bridge above, are not kept.
-    *before* the ``new`` and ``usable`` of the last decision.
+    *seen* are addresses of its own that it had and may have no more. Of the former ones those are
+    looked at that are *asked* for, as something about them has changed since, and that end: there
+    may be thousands. With *anew* all that may concern the device are asked for, and other *limits*
+    count.
     """
     found = Decision()
-    addresses = [one.address for one in entries]
-    found.own = {_key(one) for one in addresses if is_own(one, device)}
-    taken = {_key(one) for one in addresses}.union(elsewhere)
-    # There may be thousands: what is done with each is as little as can be.
-    keep = limits.keep
-    rerated = {
-        key: rated(one, limits) for key, one in kept.items() if one.until != one.since + keep
-    }
-    former = {**kept, **rerated}
-    unknown = sorted(copies.keys() - former.keys())
-    for key in unknown:
-        end = end_of(copies[key], now)
-        former[key] = Former(*key, end - keep, end)
+    found.own = {_key(one.address) for one in sight.entries if is_own(one.address, device, seen)}
+    taken = {_key(one.address) for one in sight.entries}
+    looked = sorted(asked)
+    former = dict(before.kept)
+    rerated: dict[Key, Former] = {}
+    if anew:
+        rerated = {k: rated(one, limits) for k, one in former.items() if not is_rated(one, limits)}
+        former.update(rerated)
+    unknown = _unknown([key for key in looked if key not in former], sight, limits, now)
+    former.update(unknown)
     # One that lasts longer than the limits of now would have begun later than now.
     last = next(reversed(former.values()), None)
-    mixed = unknown or (last is not None and last.since > now)
-    for key in sorted(lost):
+    mixed = bool(unknown) or (last is not None and last.since > now)
+    for key in sorted({*seen} - taken):
         # On lo itself a copy of IPv6 would stand in the way of its owner.
         fits = key[0] == AF_INET or device.index != loopback
-        if key not in former and key not in taken and fits:
-            former[key] = Former(*key, now, now + keep)
+        if fits and not (key in former or sight.elsewhere(key)):
+            former[key] = Former(*key, now, now + limits.keep)
             found.lost.append(key)
-    found.returned = sorted(former.keys() & taken)
+    there = [key for key in looked if key in former and sight.elsewhere(key)]
+    found.returned = sorted((former.keys() & taken).union(there))
     for key in found.returned:
         del former[key]
-    found.kept = within(in_order(former) if mixed else former, limits, now)
-    found.remove = [copies[key].address for key in copies if key not in found.kept]
-    for key in [one for one in found.kept if one not in copies]:
-        home = device.index if key[0] == AF_INET else loopback
-        found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))
-    for key, one in rerated.items():
-        if key in found.kept and key in copies:
-            found.renew.append(copies[key].address.copy(valid=_left(one, now)))
-    chosen, found.usable = choose(entries, device, before)
+    found.kept = in_order(former) if mixed else former
+    come = [*unknown, *found.lost]
+    found.old = _sets({} if anew else before.old, found.kept if anew else come, found.returned)
+    ends = ended(found.kept, limits, now, found.old)
+    for key in ends:
+        del found.kept[key]
+    found.old = _sets(found.old, (), ends)
+    gone = [*found.returned, *ends]
+    found.changed = None if mixed or rerated else [*come, *gone]
+    _copy(found, device, loopback, sight, dict.fromkeys([*looked, *come, *gone]), now)
+    for key in rerated:
+        if key in found.kept and (copy := sight.copy(key)) is not None:
+            found.renew.append(copy.address.copy(valid=_left(rerated[key], now)))
+    chosen, found.usable = choose(sight.entries, device, (before.new, before.usable), seen)
     found.new = {family: one.local for family, one in chosen.items()}
     return found
+
+
+def _unknown(keys: Iterable[Key], sight: Sight, limits: Limits, now: float) -> dict[Key, Former]:
+    """Those that have a copy all the same: nothing is known of them but when that ends."""
+    found = {}
+    for key in keys:
+        copy = sight.copy(key)
+        if copy is not None:
+            end = end_of(copy, now)
+            found[key] = Former(*key, end - limits.keep, end)
+    return found
+
+
+def _sets(
+    before: Mapping[int, frozenset[bytes]], come: Iterable[Key], gone: Iterable[Key]
+) -> dict[int, frozenset[bytes]]:
+    """The addresses of each family after some have come, and then some have gone; the same object
+    where none has."""
+    found = dict(before)
+    for family in (AF_INET, AF_INET6):
+        more = {local for of, local in come if of == family}
+        less = {local for of, local in gone if of == family}
+        if more or less:
+            found[family] = found.get(family, NONE).union(more) - less
+    return found
+
+
+def _copy(
+    found: Decision,
+    device: Device,
+    loopback: int,
+    sight: Sight,
+    looked: Collection[Key],
+    now: float,
+) -> None:
+    """Have those that are *looked* at a copy exactly if they are kept."""
+    missing = {key for key in looked if key in found.kept and sight.copy(key) is None}
+    for key in sorted(missing, key=lambda key: (found.kept[key].since, key)):
+        home = device.index if key[0] == AF_INET else loopback
+        found.add.append(copy_of(*key, home, _left(found.kept[key], now), device.name))
+    for key in looked:
+        copy = None if key in found.kept else sight.copy(key)
+        if copy is not None:
+            found.remove.append(copy.address)
 
 
 def _left(one: Former, now: float) -> int:
@@ -226,12 +291,16 @@ def _left(one: Former, now: float) -> int:
 
 
 def choose(
-    entries: Iterable[Entry], device: Device, before: tuple[Mapping[int, bytes], Collection[Key]]
+    entries: Iterable[Entry],
+    device: Device,
+    before: tuple[Mapping[int, bytes], Collection[Key]],
+    seen: Collection[Key] = (),
 ) -> tuple[dict[int, Address], set[Key]]:
     """The address of each family with which former ones leave, and all that could be it. *before*
-    are the packed ones of the last time, and those that could be it then."""
+    are the packed ones of the last time, and those that could be it then; those *seen* are own ones
+    whatever their label is by now."""
     new, known = before
-    usable = {_key(one.address): one for one in entries if is_usable(one.address, device)}
+    usable = {_key(one.address): one for one in entries if is_usable(one.address, device, seen)}
     found = {}
     for family in (AF_INET, AF_INET6):
         mine = [one for (of, _), one in usable.items() if of == family]
@@ -252,9 +321,14 @@ def _key(entry: Address) -> Key:
     return entry.family, entry.local
 
 
+def is_rated(one: Former, limits: Limits) -> bool:
+    """Whether a former address has the end that the limits of now give it."""
+    return one.until == one.since + limits.keep
+
+
 def rated(one: Former, limits: Limits) -> Former:
     """A former address with the end that the limits of now give it, itself if it has that."""
-    if one.until == one.since + limits.keep:
+    if is_rated(one, limits):
         return one
     return Former(one.family, one.local, one.since, one.since + limits.keep)
 
@@ -265,25 +339,31 @@ def in_order(former: Mapping[Key, Former]) -> dict[Key, Former]:
     return dict(sorted(former.items(), key=lambda pair: pair[1].since))
 
 
-def within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
-    """The former addresses that are kept further, the newest of each family. They are rated() and
-    in_order(), and so is what is left of them."""
-    found = dict(former)
+def ended(
+    former: Mapping[Key, Former],
+    limits: Limits,
+    now: float,
+    sets: Mapping[int, Sized] | None = None,
+) -> list[Key]:
+    """The former addresses that are kept no further: those whose time is over, and the oldest of
+    each family. They are rated() and in_order(); *sets* are those of each family, if known."""
+    found = []
     for key, one in former.items():
         if one.until > now + SLACK:
             break
-        del found[key]
-    for family in (AF_INET, AF_INET6) if len(found) > limits.most else ():
-        mine = [key for key in found if key[0] == family]
-        for key in mine[: max(len(mine) - limits.most, 0)]:
-            del found[key]
+        found.append(key)
+    for family, some in (_sets({}, former, ()) if sets is None else sets).items():
+        over = len(some) - sum(of == family for of, _ in found) - limits.most
+        if over > 0:
+            left = (key for key in islice(former, len(found), None) if key[0] == family)
+            found += [*islice(left, over)]
     return found
 
 
-def is_usable(entry: Address, device: Device) -> bool:
+def is_usable(entry: Address, device: Device, seen: Collection[Key] = ()) -> bool:
     """Whether former addresses can leave as this one."""
     fleeting = IFA_F_TENTATIVE | IFA_F_TEMPORARY if entry.family == AF_INET6 else 0
-    return is_own(entry, device) and bool(entry.preferred) and not entry.flags & fleeting
+    return is_own(entry, device, seen) and bool(entry.preferred) and not entry.flags & fleeting
 
 
 def _rank(one: Entry, known: Collection[Key], current: Key) -> tuple[bool, bool, bool, int]:

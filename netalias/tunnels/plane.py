@@ -83,7 +83,8 @@ def relay(
     if "folder" in words:
         from netalias.tunnels.translating import Translating
 
-        made.parts.append(Translating(made, words["folder"], int(words["cookie"])))
+        # First: what waits in the device is translated as is wanted by now.
+        made.parts.insert(0, Translating(made, words["folder"], int(words["cookie"])))
     return made
 
 

@@ -54,6 +54,7 @@ class Translating:
         self._folder = folder
         self._cookie = cookie
         self._wish = translated.Translated()
+        self._packed = translated.Packed()
         self._translator: Translator | None = None
         self._followed = Followed()
         self._wanted = {self._followed.fileno(): POLLIN}
@@ -76,7 +77,7 @@ class Translating:
         """Nothing."""
 
     def _load(self) -> None:
-        found = translated.read(self._folder, self._cookie)
+        found = translated.read(self._folder, self._cookie, self._packed)
         wish = found.get(self._relay.tun.name, translated.Translated())
         if wish == self._wish:
             return

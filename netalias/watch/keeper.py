@@ -12,9 +12,11 @@ from netalias import errors
 from netalias.engine import keeping
 from netalias.model import AF_INET6, address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
+from netalias.nat import NONE
 from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
+from netalias.watch.addresses import Addresses, View
 from netalias.watch.lines import Lines
 from netalias.watch.repeated import LOOK, Repeated
 from netalias.watch.subject import Subject
@@ -22,7 +24,7 @@ from netalias.watch.via import Via
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
     from netalias.desired.tasks import Task
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
     from netalias.plan.keeping import Decision, Key
     from netalias.system.journal import Journal
 
-    Written = dict[str, tuple[frozenset[Key], list[Former]]]
-    """By the name of each device its own addresses, and the former ones."""
+    Work = list[tuple[Subject, Device, Decision]]
 
     class Nat(Protocol):
         """nat/kernel.py."""
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = 1
 """The index of lo in every namespace (LOOPBACK_IFINDEX)."""
+NOTHING = Limits(0, 0)
+"""Those of a device without a line."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 """Events that may concern a device."""
 
@@ -87,10 +90,11 @@ class Keeper(Lines, Repeated):
         self._asked: dict[str, str] = {}
         self._loaded = self._resumed = self._stands = False
         self._disabled: Switch | None = None
-        self._written: Written | None = None
         self._stamp: object = None
+        self._recorded_names: list[str] = []
         self._carried: list[str] = []
-        self._look = 0.0
+        self._look = self._whole = 0.0
+        self._addresses = Addresses(state)
         self._via = Via(engine, state, journal)
 
     def close(self) -> None:
@@ -118,6 +122,7 @@ class Keeper(Lines, Repeated):
             self._subjects[name] = found = before.pop(name, None) or Subject(one)
             found.task = one
         self._leaving += before.values()
+        self._whole = 0.0
         if self._subjects or self._leaving or self._disabled or self._carried:
             self.wake = 0.0
 
@@ -140,19 +145,25 @@ class Keeper(Lines, Repeated):
         recorded = record.read(self._folder, self._engine.kernel.cookie())
         for name, one in recorded.items():
             found[name] = subject = Subject(Keeping(name, KERNEL))
-            subject.seen = set(one.own)
-            subject.former = {key: Former(*key, *times) for key, times in one.former.items()}
+            subject.index, subject.seen = one.index, set(one.own)
+            subject.keep({key: Former(*key, *times) for key, times in one.former.items()})
         return found
 
     # Events
 
     def hear(self, event: Event) -> None:
         """Take note of an event; act() is due if it concerns one of the devices."""
-        if not self._subjects or event.what not in WAKING or event.device is None:
+        if not (self._subjects or self._leaving) or event.what not in WAKING:
             return
+        if event.what == ADDRESS:
+            self._addresses.note(event.key)
+        if event.device is None:
+            return
+        if event.what == ARRIVAL:
+            self._addresses.note_all(event.device)
         if event.what == ADDRESS and event.old is None and self._is_ours(event):
             return
-        subject = self._subject(event.device)
+        subject = self._subject(event.device) or self._former_subject(event.device)
         gone = event.what == ADDRESS and event.new is None and not event.field
         if subject is None:
             if self._via.named(event.device.name) and event.what in (ARRIVAL, DEPARTURE, FLAG):
@@ -183,58 +194,84 @@ class Keeper(Lines, Repeated):
                 return self._subjects[name]
         return None
 
+    def _former_subject(self, device: Device) -> Subject | None:
+        """The line whose device this was, by a name that it has no more."""
+        found = (one for one in self._subjects.values() if one.index == device.index)
+        return next(found, None)
+
     def _device(self, subject: Subject) -> Device | None:
         """The device of a line, None while there is none of this name."""
-        names = subject.task.subject
+        found = self._found(subject)
+        if found is not None:
+            subject.index, subject.name = found.index, found.name
+        return found
+
+    def _found(self, subject: Subject) -> Device | None:
+        name = subject.task.subject
         device = self._state.device(subject.index)
-        if device is not None and names in (device.name, *device.altnames):
+        if device is not None and name in (device.name, *device.altnames):
             return device
-        for one in self._state.devices():
-            if names in (one.name, *one.altnames):
-                subject.index, subject.name = one.index, one.name
-                return one
-        return None
+        found = (one for one in self._state.devices() if name in (one.name, *one.altnames))
+        return next(found, None)
 
     # Work
 
     def _forget_ended(self) -> None:
         """Keep no longer what `iface` has removed: it takes it out of the record, too."""
-        written = self._written or {}
-        if not any(former for _, former in written.values()):
+        written = any(one.recorded for one in self._subjects.values())
+        if self._stamp is None or not written:
             return
         stamp = record.stamp(self._folder)
         if stamp == self._stamp:
             return
         recorded = record.read(self._folder, self._engine.kernel.cookie())
-        for name, (_, former) in written.items():
-            one, subject = recorded.get(name), self._subjects.get(name)
-            if one is None or subject is None:
-                continue
-            for key in {former.key for former in former} - one.former.keys():
-                subject.former.pop(key, None)
-                subject.copied.discard(key)
+        for name, subject in self._subjects.items():
+            if name in recorded:
+                subject.forget(subject.recorded.keys() - recorded[name].former.keys())
 
     def _act(self, now: float) -> None:
         self._forget_ended()
         again = [now + LOOK] if self._subjects else []
         refused = [] if self._resumed else self._resume()
-        work: list[tuple[Subject, Device, Decision]] = []
-        names = {one.index: one.name for one in self._state.devices()}
+        whole, self._whole = self._whole, 0.0  # until it is known that all was done
+        if now >= whole:
+            self._look_anew()
+            whole = now + LOOK
+        work = self._decided(now)
+        devices = [device for _, device, _ in work]
+        names = {one.index: one.name for one in (*devices, *self._loopback())}
         kernel = self._engine.kernel
-        for subject, device in self._present(now):
-            work.append((subject, device, self._decision(subject, device, now)))
         refused += self._via.lead([(subject.task, found.kept) for subject, _, found in work])
         for _, _, found in work:
             refused += keeping.add(kernel, names, found)
         refused += self._translate(work, now)
-        shared = {(AF_INET6, one) for _, _, found in work for one in found.old(AF_INET6)}
+        shared = {(AF_INET6, one) for *_, found in work for one in found.old.get(AF_INET6, NONE)}
         for subject, device, found in work:
             found.remove = [one for one in found.remove if (one.family, one.local) not in shared]
             refused += keeping.remove(kernel, names, found)
             self._tell(subject, found)
             again += self._learn(subject, device, found)
         self._conclude()
+        self._whole = 0.0 if refused else whole
         self._rest(refused, min(again, default=None))
+
+    def _loopback(self) -> list[Device]:
+        found = self._state.device(LOOPBACK)
+        return [] if found is None else [found]
+
+    def _look_anew(self) -> None:
+        """Look at everything, and not only at what has changed since the last time."""
+        self._addresses.read()
+        for subject in (*self._leaving, *self._subjects.values()):
+            subject.look_anew()
+
+    def _decided(self, now: float) -> Work:
+        """What there is to do on each device."""
+        asked, self._addresses.changed = self._addresses.changed, set()
+        return [
+            (subject, device, self._decision(subject, device, asked, now))
+            for subject, device in self._present(now)
+        ]
 
     def _resume(self) -> list[errors.NetaliasError]:
         """Take over what an earlier watcher has left in the tables."""
@@ -246,22 +283,24 @@ class Keeper(Lines, Repeated):
             return [error]
         self._stands = bool(tables)
         for subject in [*self._subjects.values(), *self._leaving]:
-            device = self._device(subject)
+            device = self._found(subject)
             name = subject.name if device is None else device.name
             for family, table in tables.items():
                 subject.copied |= {(family, local) for local in table.old.get(name, ())}
                 if name in table.new:
-                    subject.new[family] = table.new[name]
-                    subject.usable.add((family, table.new[name]))
-                    subject.usable |= {key for key in subject.seen if key[0] == family}
+                    last = subject.last
+                    last.new[family] = table.new[name]
+                    last.usable |= {(family, table.new[name])}
+                    last.usable |= {key for key in subject.seen if key[0] == family}
         return []
 
     def _present(self, now: float) -> list[tuple[Subject, Device]]:
-        """The lines whose device is there. Of two that name the same device by two names one
-        counts, or each would take away what the other keeps."""
+        """The devices that are there; what others had is kept from now on. Two lines may name one
+        device, and then that with its primary name counts."""
         found: list[tuple[Subject, Device]] = []
         if self._disabled:  # what is kept stays, for as long as it lasts
             return found
+        self._follow_names()
         for subject in [*self._leaving, *self._subjects.values()]:
             device = self._device(subject)
             chosen = None if device is None else self._subject(device)
@@ -273,47 +312,37 @@ class Keeper(Lines, Repeated):
                 chosen.inherit(subject)
         return found
 
-    def _decision(self, subject: Subject, device: Device, now: float) -> Decision:
+    def _follow_names(self) -> None:
+        """What is kept on a device that has another name since goes with it to the line of that
+        name. Without one it ends there, and comes back when a device is called as before."""
+        moved = []
+        for subject in (*self._leaving, *self._subjects.values()):
+            device = self._state.device(subject.index)
+            names = () if device is None else (device.name, *device.altnames)
+            if device is not None and subject.task.subject not in names:
+                self._journal.notice(f"{subject.task.subject} is called {device.name} now")
+                line = self._subject(device)
+                moved.append((line, subject.called(device.name)))
+                subject.index = 0
+                if line is not None:
+                    subject.clear()
+        for line, found in moved:
+            if line is None:
+                self._leaving.append(found)
+            else:
+                line.inherit(found)
+
+    def _decision(self, subject: Subject, device: Device, asked: set[Key], now: float) -> Decision:
         leaving = subject in self._leaving
-        loopback = self._state.device(LOOPBACK)
-        entries, copies = subject.parted(device, self._state.of(device.index, ADDRESS))
-        if loopback is not None:
-            for _, one in self._state.of(LOOPBACK, ADDRESS):
-                key = one.address.family, one.address.local
-                known = key in subject.former or key in subject.copied
-                if known and is_copy(one.address, loopback):
-                    copies[key] = one  # of IPv6
-        there = {(one.address.family, one.address.local) for one in entries}
-        there = {key for key in there if key not in copies}
-        lost = set() if leaving else subject.seen - there
-        elsewhere = self._elsewhere((lost, subject.former, copies), device)
-        return decide(
-            device,
-            LOOPBACK,
-            entries,
-            copies,
-            subject.former,
-            lost,
-            elsewhere,
-            (subject.new, subject.usable),
-            Limits(0, 0) if leaving else subject.limits,
-            now,
-        )
+        limits = NOTHING if leaving else subject.limits
+        anew = subject.is_anew(device, limits)
+        if anew:
+            asked = {*subject.former, *subject.copied, *self._addresses.copies(device.index)}
+        view = View(self._addresses, device.index, LOOPBACK, subject.knows)
+        seen = () if leaving else subject.seen
+        return decide(device, LOOPBACK, view, subject.last, asked, seen, limits, now, anew=anew)
 
-    def _elsewhere(self, sought: Sequence[Collection[Key]], device: Device) -> set[Key]:
-        """Those of the addresses that are on another device now."""
-        found = set()
-        for other in self._state.devices() if any(sought) else ():
-            if other.index != device.index:
-                for _, one in self._state.of(other.index, ADDRESS):
-                    key = one.address.family, one.address.local
-                    if any(key in some for some in sought) and not is_copy(one.address, other):
-                        found.add(key)
-        return found
-
-    def _translate(
-        self, work: list[tuple[Subject, Device, Decision]], now: float
-    ) -> list[errors.NetaliasError]:
+    def _translate(self, work: Work, now: float) -> list[errors.NetaliasError]:
         wanted: list[Translation] = []
         ours: list[Translation] = []
         for subject, device, found in work:
@@ -362,36 +391,34 @@ class Keeper(Lines, Repeated):
         for family, local in found.returned:
             self._journal.notice(f"{subject.name}: {address_text(family, local)} is back")
         for family, new in found.new.items():
-            old = found.old(family)
-            if old and (subject.new.get(family) != new or found.lost):
+            old = found.old.get(family)
+            if old and (subject.last.new.get(family) != new or found.lost):
                 verb = "addresses leave" if len(old) > 1 else "address leaves"
                 text = f"{len(old)} former {verb} as {address_text(family, new)}"
                 self._journal.notice(f"{subject.name}: {text}")
 
     def _learn(self, subject: Subject, device: Device, found: Decision) -> list[float]:
         """Remember what was done; when the first of the former addresses ends."""
-        subject.former, subject.new, subject.usable = found.kept, found.new, found.usable
-        subject.seen = set(found.own)
-        if subject not in self._leaving and subject.promoted != device.index:
+        leaving = subject in self._leaving
+        subject.learn(device, NOTHING if leaving else subject.limits, found)
+        if not leaving and subject.promoted != device.index:
             keeping.promote(self._engine, device)
             subject.promoted = device.index
         first = next(iter(found.kept.values()), None)
         return [] if first is None else [first.until]
 
     def _record(self) -> None:
-        devices = {name: subject.record() for name, subject in self._subjects.items()}
-        record.write(self._folder, self._engine.kernel.cookie(), devices)
+        self._stamp = None  # until it is written
+        found = [subject.record() for subject in self._subjects.values()]
+        record.write(self._folder, self._engine.kernel.cookie(), found)
         self._stamp = record.stamp(self._folder)
+        self._recorded_names = [*self._subjects]
 
     def _conclude(self) -> None:
         """Write the records; when a line has gone, give back what it has set."""
-        written = {
-            name: (frozenset(subject.seen), [*subject.former.values()])
-            for name, subject in self._subjects.items()
-        }
-        if written != self._written:
+        others = self._stamp is None or self._recorded_names != [*self._subjects]
+        if others or any(one.unrecorded for one in self._subjects.values()):
             self._record()
-            self._written = written
         tasks = [one.task.text for one in self._subjects.values()]
         lines = [self._disabled.text, *tasks] if self._disabled else tasks
         if lines != self._carried:

@@ -14,6 +14,7 @@ from netalias.engine.iface import carry_out
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, address_text
 from netalias.model.events import State
 from netalias.model.iface import MANUAL
+from netalias.model.renames import RenameLink
 from netalias.model.steps import AddAltname
 from netalias.plan import iface
 from netalias.plan.keeping import copy_of
@@ -494,7 +495,7 @@ def test_two_names_of_one_device(kept: Kept) -> None:
 def test_a_change_of_one_address_costs_no_look_at_each_pair(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hundreds of addresses of this device and of another one are read once."""
+    """Hundreds of addresses of this device and of another one are read once, at the beginning."""
     for last in range(1, 251):
         kept.add(f"10.1.0.{last}/16")
         kept.add(f"10.2.0.{last}/16", "eth1")
@@ -512,13 +513,91 @@ def test_a_change_of_one_address_costs_no_look_at_each_pair(
     kept.hear()
     kept.keeper.act(kept.now)
     assert kept.keeper.due(kept.now)
-    assert read < 300  # nothing is gone, so no other device is looked at
     kept.remove("10.1.0.9/16")
     kept.hear()
     kept.keeper.act(kept.now)
     monkeypatch.undo()
     assert kept.copies == ["10.1.0.9"]
-    assert read < 2000
+    assert read == 0
+
+
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("text", ["10.0.0.1/24", "2001:db8::1/64"])
+def test_a_device_that_is_renamed(kept: Kept, text: str, watched: bool) -> None:
+    """What is kept follows it to the line of its other name, with the times that it has; so does
+    what it loses meanwhile. Also where no watcher runs."""
+    line = "lan0 iface-alias kernel keep 100 max 3"
+    kept.load(f"{LINE}\n{line}")
+    old, new = (text.replace("1/", f"{last}/") for last in (1, 2))
+    if ":" in text:
+        kept.add(text)
+        kept.rest()
+    kept.negotiate(old, new)
+    kept.pass_time(40)
+    rename(kept, "eth0", "lan0")
+    if not watched:
+        kept.remove(new, "lan0")
+        kept.add(text.replace("1/", "3/"), "lan0")
+        kept.begin()
+    kept.rest()
+    first, second, third = (f"{text.partition('/')[0][:-1]}{last}" for last in (1, 2, 3))
+    leaves = f"{first} -> {second}" if watched else f"{first} {second} -> {third}"
+    assert kept.translated == [f"lan0: {leaves}"]
+    assert read(kept.folder, kept.kernel.cookie())["eth0"].former == {}
+    kept.pass_time(61)
+    assert copies(kept, "lan0") == ([] if watched else [second])
+
+
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("line", [LINE, ""])
+def test_a_device_that_is_renamed_and_has_no_line_then(
+    kept: Kept, line: str, watched: bool
+) -> None:
+    """What is kept ends on it; it comes back to a device that is called as before."""
+    kept.add("2001:db8::1/64")
+    kept.rest()
+    kept.remove("2001:db8::1/64")
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    rename(kept, "eth0", "lan0")
+    if watched:
+        kept.rest()
+        kept.load(line)
+    else:
+        kept.text = line
+        kept.begin()
+    assert (copies(kept, "lan0"), kept.tables.tables) == ([], {})
+    assert kept.kernel.setting("lan0", "promote_secondaries") == 0
+    rename(kept, "lan0", "eth0")
+    kept.rest()
+    assert copies(kept, "eth0") == ["10.0.0.1", "2001:db8::1"] * bool(line)
+
+
+def test_two_devices_swap_their_names(kept: Kept) -> None:
+    """What is kept stays with each of them."""
+    kept.load(f"{LINE}\neth1 iface-alias kernel")
+    kept.add("10.1.0.1/24", "eth1")
+    kept.rest()
+    kept.remove("10.1.0.1/24", "eth1")
+    kept.add("10.1.0.2/24", "eth1")
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    for before, after in (("eth0", "lan0"), ("eth1", "eth0"), ("lan0", "eth1")):
+        rename(kept, before, after)
+    kept.rest()
+    assert kept.translated == ["eth0: 10.1.0.1 -> 10.1.0.2", "eth1: 10.0.0.1 -> 10.0.0.2"]
+
+
+def rename(kept: Kept, name: str, new: str) -> None:
+    """Somebody gives a device another name."""
+    assert kept.kernel.apply([RenameLink(name, kept.kernel.device(name).index, new)]) == []
+
+
+def copies(kept: Kept, name: str) -> list[str]:
+    """The former addresses on a device, and on lo."""
+    snapshot = kept.kernel.snapshot()
+    entries = [*snapshot.on(1), *snapshot.on(kept.kernel.device(name).index)]
+    return sorted(
+        address_text(one.family, one.local) for one in entries if one.protocol == PROTOCOL
+    )
 
 
 def test_alias_disable_ends_translation_and_clears_no_address(kept: Kept) -> None:

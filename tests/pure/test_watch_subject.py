@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import random
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from socket import inet_aton
+from types import FrameType
+from typing import Any
 
 import pytest
 from kept import Kept
+from watched import state_of
 
-from netalias.desired.keeping import Keeping
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, Address, Device
-from netalias.model.events import Entry, address_key
+from netalias.model.events import Entry, address_key, apply
 from netalias.plan.keeping import copy_of
 from netalias.runtime import kept as record
-from netalias.watch.subject import Subject, changes
+from netalias.runtime import translated
+from netalias.watch.addresses import Addresses
 
 COUNT = 200
+Key = tuple[Any, ...]
+TraceFunction = Callable[[FrameType, str, object], object]
 
 
 def entry(dice: random.Random, device: Device) -> Entry:
@@ -36,28 +43,84 @@ def test_it_is_as_if_all_were_looked_at_anew(seed: int) -> None:
     """Whatever comes, goes or is replaced, one address twice with other peers too."""
     dice = random.Random(seed)
     kernel = Memory()
-    device = kernel.add_device("eth0", up=True)
-    subject = Subject(Keeping(device.name, "kernel"))
-    there: dict[object, Entry] = {}
+    devices = [kernel.add_device(name, up=True) for name in ("eth0", "eth1")]
+    state = state_of(kernel.snapshot())
+    known = Addresses(state)
+    known.read()
+    there: set[Key] = set()
     for _ in range(60):
+        device = dice.choice(devices)
         one = entry(dice, device)
+        key = address_key(one.address)
         if dice.random() < 0.5:
-            there[address_key(one.address)] = one
+            there.add(key)
         elif there:
-            del there[dice.choice([*there])]
-        others, copies = subject.parted(device, there.items())
-        anew = Subject(subject.task).parted(device, there.items())
-        assert sorted(map(id, others)) == sorted(map(id, anew[0]))
-        assert copies.keys() == anew[1].keys()
-        assert {*map(id, copies.values())} <= {*map(id, there.values())}
+            key = dice.choice(sorted(there))
+            there.discard(key)
+        for event in apply(state, key, one if key in there else None):
+            known.note(event.key)
+        anew = Addresses(state)
+        anew.read()
+        for index in (one.index for one in devices):
+            assert sorted(map(id, known.others(index))) == sorted(map(id, anew.others(index)))
+            assert {*known.copies(index)} == {*anew.copies(index)}
+            for last in range(1, 5):
+                address = AF_INET, inet_aton(f"10.0.0.{last}")
+                copies = known.copy(index, address), anew.copy(index, address)
+                assert (copies[0] is None) == (copies[1] is None)
+                assert known.elsewhere(index, address) == anew.elsewhere(index, address)
 
 
-def test_changes_are_those_of_objects() -> None:
-    """Equal ones that are others have come, too."""
-    first, second, again = [1], [2], [2]
-    assert changes({1: first, 2: second}, {1: first, 2: again}) == ([(2, second)], [(2, again)])
-    assert changes({1: first}, {1: first, 2: second}) == ([], [(2, second)])
-    assert changes({1: first, 2: second}, {2: second}) == ([(1, first)], [])
+@pytest.mark.parametrize("form", ["eth0 iface-alias kernel keep 1000 max {}"])
+def test_a_change_costs_as_much_beside_few_as_beside_many(tmp_path: Path, form: str) -> None:
+    """The instructions of Python are counted, those of the kernel in memory not."""
+    counts = []
+    for number in (10, COUNT):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        kept = keeping_many(folder, form.format(2 * COUNT), number)
+        kept.negotiate("10.1.1.1/16", "10.1.1.2/16")
+        kept.remove("10.1.1.2/16")
+        kept.add("10.1.1.3/16")
+        kept.hear()
+        counts.append(instructions(lambda kept=kept: kept.keeper.act(kept.now)))  # type: ignore[misc]
+        assert len(kept.copies) == number + 1
+    assert abs(counts[1] - counts[0]) < COUNT
+
+
+def keeping_many(folder: Path, line: str, number: int) -> Kept:
+    """All but one of so many addresses of eth0 are former ones, beside 10.1.1.1."""
+    kept = Kept(str(folder), line)
+    for last in range(1, number):
+        kept.add(f"10.1.0.{last}/16")
+    kept.rest()
+    for last in range(1, number):
+        kept.remove(f"10.1.0.{last}/16")
+    kept.add("10.1.1.1/16")
+    kept.rest()
+    return kept
+
+
+def instructions(work: Callable[[], object]) -> int:
+    """How many instructions of the product outside its kernels *work* takes."""
+    found = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        nonlocal found
+        path = frame.f_code.co_filename
+        if "/netalias/" not in path or "/kernel/" in path or "/tests/" in path:
+            return None
+        frame.f_trace_opcodes = True
+        found += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return found
 
 
 def test_a_copy_that_lasts_longer_than_the_line_says(tmp_path: Path) -> None:
@@ -82,14 +145,7 @@ def test_each_line_of_the_record_is_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change beside hundreds of kept addresses makes those of what has changed."""
-    kept = Kept(str(tmp_path), f"eth0 iface-alias kernel keep 1000 max {2 * COUNT}")
-    for last in range(1, COUNT):
-        kept.add(f"10.1.0.{last}/16")
-    kept.rest()
-    for last in range(1, COUNT):
-        kept.remove(f"10.1.0.{last}/16")
-    kept.add("10.1.1.1/16")
-    kept.rest()
+    kept = keeping_many(tmp_path, f"eth0 iface-alias kernel keep 1000 max {2 * COUNT}", COUNT)
     made, text = [], record.address_text
 
     def counted(family: int, local: bytes) -> str:
@@ -101,3 +157,26 @@ def test_each_line_of_the_record_is_made_once(
     (found,) = record.read(kept.folder, kept.kernel.cookie()).values()
     assert len(found.former) == COUNT
     assert len(made) < COUNT + 20  # reading it makes them as well
+
+
+def test_each_address_of_what_a_data_plane_translates_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By who writes it and by who reads it; the record is that of others who make all of them."""
+    old = frozenset(bytes((10, 0, last, 1)) for last in range(COUNT))
+    made: list[object] = []
+    for name in ("address_text", "inet_pton"):
+        call = getattr(translated, name)
+        monkeypatch.setattr(
+            translated, name, lambda *words, call=call: made.append(words) or call(*words)
+        )
+    texts, packed = translated.Texts(), translated.Packed()
+    for come, gone in (((), ()), (("10.1.0.1",), ("10.0.0.1",)), (("10.1.0.2",), ("10.0.9.1",))):
+        made.clear()
+        old = (old | {*map(inet_aton, come)}) - {*map(inet_aton, gone)}
+        wish = translated.Translated()
+        wish.families[AF_INET] = inet_aton("10.9.9.9"), old
+        translated.write(str(tmp_path), 1, {"link0": wish}, texts)
+        assert translated.read(str(tmp_path), 1, packed) == {"link0": wish}
+        assert not come or len(made) < 8
+        assert translated.read(str(tmp_path), 1) == {"link0": wish}

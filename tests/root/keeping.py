@@ -97,6 +97,8 @@ class Echo:
         try:
             while True:
                 data, source = self._udp.recvfrom(100)
+                if not source:  # it is being closed
+                    return
                 self.sources.append(source[0])
                 with suppress(OSError):  # there is no route to a former address
                     self._udp.sendto(data, source)

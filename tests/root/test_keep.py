@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from command import Command
 from keeping import PORT, SERVER, Bound, Echo, Link, Passing, address, copies
 from support import until
 from watcher import watching
+
+from netalias.nat.kernel import KernelNat
 
 LINE = "eth9 iface-alias kernel keep 600 max 4\n"
 
@@ -218,6 +220,53 @@ def test_a_device_that_vanishes_and_returns(
         program.asks(b"after")
         assert set(echo.sources) == {address(4, 2)}
         program.close()
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_device_that_is_renamed(
+    cli: Command, link4: Link, conf: Path, texts: Path, watched: bool
+) -> None:
+    """What is kept goes with it to the line of its other name, also where no watcher runs then; and
+    where no line has that name, it ends."""
+    link = link4
+    conf.write_text(f"{LINE}lan9 iface-alias kernel keep 600\n")
+    link.here.ip("addr add 10.8.0.1/24 dev eth9")
+    with ExitStack() as stack:
+        watch = stack.enter_context(watching(link.here, texts, str(conf)))
+        link.negotiate(2)
+        link.translates(1)
+        if not watched:
+            watch.end(signal.SIGKILL)
+        rename(link, "eth9", "lan9")
+        if not watched:
+            watch = stack.enter_context(watching(link.here, texts, str(conf)))
+        until(lambda: translated(link) == ["lan9: 10.9.0.1 -> 10.9.0.2"])
+        link.here.ip(f"addr del {address(4, 2)}/24 dev lan9")
+        link.here.ip(f"addr add {address(4, 3)}/24 dev lan9")
+        until(lambda: translated(link) == ["lan9: 10.9.0.1 10.9.0.2 -> 10.9.0.3"])
+        if not watched:
+            watch.end(signal.SIGKILL)
+        rename(link, "lan9", "far9")
+        if not watched:
+            watch = stack.enter_context(watching(link.here, texts, str(conf)))
+        until(lambda: not copies(link.here))
+        until(lambda: not translated(link))
+
+
+def rename(link: Link, name: str, new: str) -> None:
+    """As every kernel allows it: while the device is down."""
+    link.here.ip(f"link set {name} down")
+    link.here.ip(f"link set {name} name {new} up")
+
+
+def translated(link: Link) -> list[str]:
+    """The translations that stand in nftables."""
+    with link.here:
+        nat = KernelNat()
+    try:
+        return [str(one) for table in nat.read().values() for one in table.translations()]
+    finally:
+        nat.close()
 
 
 def test_the_owner_of_a_host_address_gets_it_back(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import COMMAND, Command
-from support import SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, Process, stopped, until
 from tunnelled import OUTER, cable
 from watcher import Watch, watching
 
@@ -20,10 +20,11 @@ FAMILIES = {4: ("10.8.0.{}", 24), 6: ("fd08::{}", 64)}
 
 
 class Dialled:
-    """link0 of ``here``, whose address changes; ``there`` has an echo, and tells the source."""
+    """link0 of ``here``, whose address changes; ``there`` has an echo, and tells the source.
+    *process* carries the packets of ``here``."""
 
-    def __init__(self, here: Namespace, there: Namespace, version: int) -> None:
-        self.here, self.there = here, there
+    def __init__(self, here: Namespace, there: Namespace, version: int, process: Process) -> None:
+        self.here, self.there, self.process = here, there, process
         self.text, self.length = FAMILIES[version]
         self.family = socket.AF_INET if version == 4 else socket.AF_INET6
         there.ip(f"addr add {self.address(100)}/{self.length} dev link0 nodad")
@@ -72,13 +73,15 @@ def dialled(cli: Command, peer: Namespace, request: pytest.FixtureRequest) -> It
     """Both ends of a link run."""
     cable(cli.namespace, peer)
     with ExitStack() as stack:
+        processes = []
         for namespace, device in ((cli.namespace, f"{OUTER[1]}:7777/udp"), (peer, "*:7777/udp")):
             process = namespace.start([*COMMAND, "-q", "link", "run", "link0", device])
+            processes.append(process)
             stack.callback(process.wait)
             stack.callback(process.kill)
         for namespace in (cli.namespace, peer):
             until(lambda one=namespace: "link0" in one.ip("link show"))
-        found = Dialled(cli.namespace, peer, request.param)
+        found = Dialled(cli.namespace, peer, request.param, processes[0])
         stack.callback(found.server.close)
         yield found
 
@@ -107,6 +110,27 @@ def test_a_bound_socket_lives_through_three_changes(
         tables = Nftables()
     assert not tables.read()
     tables.close()
+
+
+def test_a_connection_that_waits_in_the_device(dialled: Dialled, watch: Watch) -> None:
+    """A-12: its first packet was sent before the address changed, and is translated: the peer sees
+    the new address, the program has the old one."""
+    dialled.negotiate(1)
+    with dialled.there:
+        server = socket.create_server((dialled.address(100), 0), family=dialled.family)
+    server.settimeout(PATIENCE * SLOW)
+    with dialled.here:
+        client = socket.socket(dialled.family, socket.SOCK_STREAM)
+    with server, client:
+        client.bind((dialled.address(1), 0))
+        client.setblocking(False)
+        with stopped(dialled.process.pid):
+            client.connect_ex(server.getsockname())
+            dialled.negotiate(2, 1)
+            watch.says(f"1 former address leaves as {dialled.address(2)}")
+        taken, seen = server.accept()
+        taken.close()
+        assert (seen[0], client.getsockname()[0]) == (dialled.address(2), dialled.address(1))
 
 
 def test_without_a_link_of_ours_it_is_said(cli: Command, tmp_path: Path) -> None:

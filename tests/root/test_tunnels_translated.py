@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from support import PATIENCE, SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, stopped, until
 from tunnelled import INNER, INNER6, End, cable
 
 from netalias.runtime import translated
@@ -154,6 +154,24 @@ def test_the_next_data_plane_goes_on(stage: Stage) -> None:
         stage.here.stop()
         stage.here.start()
         until(lambda: source_of(server, client) == new)
+
+
+@pytest.mark.parametrize(("old", "new", "peer"), FAMILIES)
+def test_what_waits_in_the_device_is_translated(
+    stage: Stage, old: str, new: str, peer: str
+) -> None:
+    """The first packet of a connection, sent before the wish came: it need not be sent again."""
+    server = stage.socket(stage.there, peer, socket.SOCK_STREAM)
+    client = stage.socket(stage.here, old, socket.SOCK_STREAM)
+    with server, client:
+        server.listen()
+        client.setblocking(False)
+        with stopped(stage.here.pid):
+            client.connect_ex(server.getsockname())
+            stage.translate((old, new))
+        taken, seen = server.accept()
+        taken.close()
+        assert seen[0] == new
 
 
 def test_nothing_comes_in_unasked(stage: Stage) -> None:
