@@ -266,7 +266,7 @@ class Keeper(Lines, Repeated):
             subject.look_anew()
 
     def _decided(self, now: float) -> Work:
-        """What there is to do on each device."""
+        """The work on each device that is there."""
         asked, self._addresses.changed = self._addresses.changed, set()
         return [
             (subject, device, self._decision(subject, device, asked, now))
@@ -313,8 +313,8 @@ class Keeper(Lines, Repeated):
         return found
 
     def _follow_names(self) -> None:
-        """What is kept on a device that has another name since goes with it to the line of that
-        name. Without one it ends there, and comes back when a device is called as before."""
+        """Hand over what is kept on devices that have another name since to the lines of these
+        names. Without one it ends there, and comes back when a device is called as before."""
         moved = []
         for subject in (*self._leaving, *self._subjects.values()):
             device = self._state.device(subject.index)
