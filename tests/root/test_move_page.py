@@ -93,7 +93,7 @@ class Host:
                 *blocks,
             ]
         )
-        words = ["unshare", "--mount", "timeout", str(120 * SLOW), "sh", "-c", script]
+        words = ["unshare", "--mount", "timeout", str(240 * SLOW), "sh", "-c", script]
         return self.here.run(words, check=False)
 
     def probed(self, blocks: list[str]) -> subprocess.CompletedProcess[str]:
