@@ -48,7 +48,7 @@ def batch(options: Options, words: list[str]) -> int:
         refuse(first, parsed)
         if not options.force:
             mark(options, first, parsed)
-        with held(first.transaction(dry=options.dry_run)) as transaction:
+        with held(), first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:
             made.tell(first)
@@ -113,7 +113,7 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
             from netalias.cli.floating import mark
 
             mark(options, first, parsed)
-        with held(first.transaction(dry=options.dry_run)) as transaction:
+        with held(), first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, "", parsed, made)
         if made is not None:
             made.tell(first)

@@ -55,6 +55,7 @@ class Run:
         self.name = ""
         self.files: Callable[[], list[str]] | None = None
         self.done: list[Difference] = []
+        self.status = errors.STATUS_OK
         self._ended_by = 0
         self._parsed: Declarations | None = None
 
@@ -137,7 +138,8 @@ class Run:
                 limit_of(self.options),
             )
         else:
-            status = self._reconcile(found, restored).status
+            self._reconcile(found, restored)
+            status = self.status
         interrupted = status == errors.STATUS_INTERRUPTED
         return errors.SIGNALLED + self._ended_by if interrupted else status
 
@@ -167,7 +169,7 @@ class Run:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome, done)
         lasting = not any(one.watched for one in declared.tasks)  # a watcher may end
-        if self._announce_due(declared, outcome) and lasting and outcome.status == errors.STATUS_OK:
+        if self._announce_due(declared, outcome) and lasting and self.status == errors.STATUS_OK:
             self._remember()
         return outcome
 
@@ -389,9 +391,10 @@ class Run:
     def _complain(
         self, outcome: converging.Outcome, done: Sequence[Difference] | None = None
     ) -> None:
-        """Tell of warnings, and of what was not done; *done* is what was, by default as the outcome
-        has it."""
+        """Tell of warnings, and of what was not done, and note the status; *done* is what was, by
+        default as the outcome has it."""
         done = outcome.done if done is None else done
+        self.status, failed = outcome.status, outcome.failed
         if not self.options.quiet:
             notes = [note for item in done for note in item.plan.notes]
             _tell([*dict.fromkeys([*notes, *outcome.notes])], "warning", "warning: ")
@@ -399,7 +402,7 @@ class Run:
             all_items = len(outcome.diff.items)
             complain(f"interrupted: {len(done)} of {all_items} changes are done, the others undone")
             return
-        self._complain_of(outcome.failed)
+        self._complain_of(failed)
         if outcome.wrong or outcome.lost:
             from netalias.views.diff import lines
 

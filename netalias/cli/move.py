@@ -45,7 +45,7 @@ def move(options: Options, words: list[str]) -> int:
     with options.engine() as engine:
         if options.dry_run:
             return Move(options, engine, found, main).rehearse()
-        with held(engine.transaction()) as transaction:
+        with held(), engine.transaction() as transaction:
             return Move(options, engine, found, main, transaction.path).carry_out()
 
 

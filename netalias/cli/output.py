@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from netalias.engine import Transaction
     from netalias.model.steps import Step
 
     Options = Any
@@ -24,27 +23,19 @@ _later: list[list[tuple[Callable[[str], object], str]]] = []
 
 
 class held:
-    """``with held(engine.transaction()) as transaction:``, after which everything is written that
-    the block writes.
+    """``with held(), engine.transaction():``, after which everything is written that the block
+    writes.
 
     Nobody has to read that: a pager waits for a key, and the terminal of a lost connection for
     ever. Whoever wrote under the lock would keep it from all others meanwhile: from commands, from
     a watcher, from the guard that restores the connection.
     """
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    def __enter__(self) -> Transaction:
-        found = self._transaction.__enter__()
+    def __enter__(self) -> None:
         _later.append([])
-        return found
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._transaction.__exit__()
-        finally:
-            _emit(_later.pop())
+        _emit(_later.pop())
 
 
 def failed(error: BaseException) -> int:

@@ -95,7 +95,7 @@ def reconcile(options: Options, words: list[str]) -> int:
     from netalias.cli.output import held
 
     with options.engine() as engine:
-        with held(engine.transaction()) as transaction:
+        with held(), engine.transaction() as transaction:
             restored = transaction.restored
             large = sum(len(content) for _, content in found) >= LARGE
             if not (whole or restored) and _known(engine, transaction.path, salt):
@@ -107,7 +107,7 @@ def reconcile(options: Options, words: list[str]) -> int:
                 status = run.reconcile(found, restored)
         if large and not options.metrics:
             run.parse(found)
-            with held(engine.transaction()) as transaction:
+            with held(), engine.transaction() as transaction:
                 restored += transaction.restored
                 if not (whole or restored) and _known(engine, transaction.path, salt):
                     return errors.STATUS_OK  # another run was faster

@@ -115,7 +115,7 @@ def _written(
     these *words*; the exit status. The files stay written if that is 0, or if *gone* says so.
     """
     opener, dry = options.opener, options.dry_run
-    with opener(options) as engine, held(engine.transaction(dry=dry)) as transaction:
+    with opener(options) as engine, held(), engine.transaction(dry=dry) as transaction:
         path = "" if dry else transaction.path
         if not dry:
             engine.kernel.permitted()

@@ -53,7 +53,7 @@ def batch(options: Options, words: list[str]) -> int:
         parsed = parse_commands(text, first.registry, name, most=most, filed=True)
         refuse(first, parsed)
         mark(options, first, parsed)
-        with held(first.transaction(dry=options.dry_run)) as transaction:
+        with held(), first.transaction(dry=options.dry_run) as transaction:
             run = _Run(options, first, transaction.path, name)
             for group in _groups(parsed):
                 if works and works[-1].failed:

@@ -172,8 +172,7 @@ class Engine:
         choices |= {"registry": self.registry} | changes
         other = Engine(Setup(choices.pop("kernel"), **choices))
         other._saved, other._macs, other._former = self._saved, self._macs, self._former
-        if other.kernel is self.kernel:
-            other.turn = self.turn
+        other.turn = self.turn if other.kernel is self.kernel else other.turn
         return other
 
     def within(self, work: Callable[[], T]) -> T:
@@ -324,9 +323,10 @@ class Engine:
         if self.setup.identity is None:
             return None
         if self._macs is None:
+            known = self.within(self.setup.identity)
             from netalias.engine.macs import Macs
 
-            self._macs = Macs(self.within(self.setup.identity))
+            self._macs = Macs(known)
         return self._macs.choose
 
     # Former devices

@@ -70,9 +70,10 @@ def _narrow(item: Difference, devices: Mapping[int, Device], saved: SavedSysctls
         return False
     ours = [key for key in change.after if getattr(main, key) == change.before[key]]
     saved.drop(main.index, change.after.keys() - ours)
-    after = {key: change.after[key] for key in ours}
-    item.sysctl_change = SysctlChange(main, after, restores=True)
-    item.plan.steps = [item.sysctl_change.step]
+    if ours:  # else it is dropped, and a rehearsal tells of it as it was planned
+        after = {key: change.after[key] for key in ours}
+        item.sysctl_change = SysctlChange(main, after, restores=True)
+        item.plan.steps = [item.sysctl_change.step]
     return bool(ours)
 
 

@@ -14,6 +14,7 @@ from netalias import errors
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Outcome, Rules, reconcile
+from netalias.engine.settling import due
 from netalias.kernel.memory import Memory
 from netalias.model import Device, mac_text
 from netalias.model.steps import SetLink, Step
@@ -415,3 +416,19 @@ def test_older_records_survive_an_interruption(telling: Stage, tmp_path: Path) -
     before = (tmp_path / "settings").read_text()
     interrupted(telling, "eth0:0 10.0.0.1\neth1:0-9 10.1.0.1-10/32 kind macvlan\n", 1)
     assert (tmp_path / "settings").read_text() == before
+
+
+def test_what_somebody_has_changed_meanwhile_is_dropped_as_it_was_planned(stage: Stage) -> None:
+    """A rehearsal drops it, and tells of a change that has its values."""
+    stage.engine.create("eth0:0", "10.0.0.5", kind="macvlan")
+    stage.kernel.remove_device("eth0_0")
+    with stage.engine.transaction():
+        observed = stage.engine.observe()
+        (item,) = stage.engine.sysctls(observed, [])
+        assert item.sysctl_change is not None
+        planned = item.sysctl_change.before, item.sysctl_change.after
+        put(stage, "eth0", arp_ignore=3, arp_announce=1)
+        items = [item]
+        assert due(stage.engine, items, [item])[0] == items == []
+    assert (item.sysctl_change.before, item.sysctl_change.after) == planned
+    assert planned[1]
