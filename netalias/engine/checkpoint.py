@@ -25,7 +25,7 @@ from netalias import errors
 from netalias.runtime import remove_file, rename_file, replace_file, trusted
 from netalias.runtime import words as record
 from netalias.runtime.guard import hold, is_guard
-from netalias.system.process import await_end, readable, started
+from netalias.system.process import await_end, readable, resume, started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,11 +165,12 @@ def confirm(folder: str) -> str:
 
 def hurry(folder: str) -> Pending:
     """Have the guard restore the former state at once, as soon as it gets the lock, which the
-    caller holds. Raises StateError as confirm() does."""
+    caller holds; also one that somebody has stopped. Raises StateError as confirm() does."""
     found = pending(folder)
     if found is None:
         raise _nothing_waits(folder)
     _write(f"{folder}/{PENDING}", {**found.words(), "deadline": repr(AT_ONCE)})
+    resume(found.pid, found.start)
     return found
 
 

@@ -50,6 +50,23 @@ def await_end(pid: int, start: str) -> None:
         os.close(process)
 
 
+def resume(pid: int, start: str) -> None:
+    """Have the process with this start time (started()) go on if somebody has stopped it."""
+    from signal import SIGCONT
+
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if started(pid) == start != "":
+            tell(process, SIGCONT)
+    except PermissionError:
+        pass  # whoever may signal it has to
+    finally:
+        os.close(process)
+
+
 def readable(file: int, seconds: float) -> bool:
     """Whether a descriptor is readable, now or within so many seconds."""
     from select import POLLIN, poll

@@ -224,6 +224,16 @@ def test_rolled_back_at_once(stage: Stage) -> None:
         checkpoint.hurry(stage.folder)
 
 
+def test_a_guard_that_was_stopped_is_rolled_back(stage: Stage) -> None:
+    """Whoever stopped it would keep the rollback, which waits for its verdict, for ever."""
+    pid = stage.arm()
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: process.is_stopped(pid))
+    guard = checkpoint.hurry(stage.folder)
+    assert checkpoint.outcome(stage.folder, guard) == "2 aliases, as before"
+    assert stage.ended(pid) == 0
+
+
 def test_nobody_waits_for_the_next_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard hears of what becomes of its file, and the command of the end of the guard."""
     monkeypatch.setattr(checkpoint, "SLICE", LONG)
