@@ -225,7 +225,7 @@ def test_rolled_back_at_once(stage: Stage) -> None:
 
 
 def test_a_guard_that_was_stopped_is_rolled_back(stage: Stage) -> None:
-    """Whoever stopped it would keep the rollback, which waits for its verdict, for ever."""
+    """The rollback waits for its verdict, so it lets the guard go on."""
     pid = stage.arm()
     os.kill(pid, signal.SIGSTOP)
     until(lambda: process.is_stopped(pid))

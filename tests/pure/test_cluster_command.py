@@ -191,7 +191,7 @@ def test_moving(asking: Asking) -> None:
 
 
 def test_changes_as_objects(asking: Asking) -> None:
-    """What was changed; nothing where it was so already. What only shows is no change."""
+    """A list of the changes, empty where there was none; verbs that only show print none."""
 
     def changed(text: str) -> list[dict[str, str]]:
         found: list[dict[str, str]] = json.loads(asking.command("-j", *asking.words(text)))

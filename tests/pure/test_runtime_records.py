@@ -40,7 +40,7 @@ WORDS = (
     "file", "10.0.0.1", "10.0.0.1/24", "2001:db8::1", "-", "-1", "0", "17", "1e999", "nan",
     "9" * 30, "\u0663", "arp_ignore", "000102030405", "\udc97", "\0", "\r", "\x1b[2J", "", "/",
 )  # fmt: skip
-"""What records are made of, and what they are not."""
+"""Parts of true records, and parts that no record has."""
 
 CONTENTS = st.builds(
     lambda head, lines: "\n".join([head, *map(" ".join, lines)]),
@@ -80,7 +80,7 @@ READERS: dict[str, Callable[[str], object]] = {
 @settings(max_examples=50)
 @given(content=CONTENTS)
 def test_any_text(file: str, content: str) -> None:
-    """Of words that records have, in any order."""
+    """A text of words that records have, in any order."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, file).write_bytes(content.encode("utf-8", "surrogateescape"))
         READERS[file](folder)

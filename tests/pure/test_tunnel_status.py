@@ -60,8 +60,8 @@ def test_another_process_reads_it() -> None:
 def test_what_is_no_memory_of_counters_is_not_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Whoever is believed to carry a tunnel may hold any file by O_PATH, without a right to it:
-    some devices do something when root opens them."""
+    """A process that is believed to carry a tunnel may hold any file by O_PATH, without a right to
+    it, and some devices do something when root opens them."""
     path, real, opened = tmp_path / "file", os.open, []
     if kind == "FIFO":
         os.mkfifo(path)

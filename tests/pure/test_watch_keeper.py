@@ -524,8 +524,8 @@ def test_a_change_of_one_address_costs_no_look_at_each_pair(
 @pytest.mark.parametrize("watched", [True, False])
 @pytest.mark.parametrize("text", ["10.0.0.1/24", "2001:db8::1/64"])
 def test_a_device_that_is_renamed(kept: Kept, text: str, watched: bool) -> None:
-    """What is kept follows it to the line of its other name, with the times that it has; so does
-    what it loses meanwhile. Also where no watcher runs."""
+    """Its former addresses follow it to the line of its other name, with the times that they have,
+    and so do those that it loses meanwhile; also where no watcher runs."""
     line = "lan0 iface-alias kernel keep 100 max 3"
     kept.load(f"{LINE}\n{line}")
     old, new = (text.replace("1/", f"{last}/") for last in (1, 2))
@@ -553,7 +553,7 @@ def test_a_device_that_is_renamed(kept: Kept, text: str, watched: bool) -> None:
 def test_a_device_that_is_renamed_and_has_no_line_then(
     kept: Kept, line: str, watched: bool
 ) -> None:
-    """What is kept ends on it; it comes back to a device that is called as before."""
+    """Its former addresses end, and come back to a device that is called as before."""
     kept.add("2001:db8::1/64")
     kept.rest()
     kept.remove("2001:db8::1/64")

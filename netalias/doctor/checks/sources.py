@@ -47,7 +47,8 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
 
 
 def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding:
-    """That the host sends to *places* from an alias, not from the first of the *own* addresses."""
+    """The finding that the host sends to *places* from an alias, not from one of its *own*
+    addresses, the first of which is named."""
     entry = alias.entry
     assert entry is not None
     text = f"{text_of(alias)}/{alias.asked}"
