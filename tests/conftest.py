@@ -27,8 +27,21 @@ MARKERS = (
     "root: needs a network namespace of its own",
     "alone: needs the machine for itself: no other test runs meanwhile",
     "early: takes long, so it begins before the others",
+    "tun: makes TUN or TAP devices: needs the right to open /dev/net/tun",
     "dice: draws examples, which make explore varies; given to every such test by itself",
 )
+
+TUN = "/dev/net/tun"
+TUNNELLING = frozenset(
+    f"test_{name}"
+    for name in (
+        "bundle_command", "filter_command", "filter_kernel", "keep_user", "keep_via",
+        "link_command", "relay_command", "relay_sources", "relays", "takeover_tunnels",
+        "tunnel_changes", "tunnel_clock", "tunnel_faults", "tunnel_keyed", "tunnels",
+        "tunnels_raw", "tunnels_translated", "vif", "vif_command", "vif_moves", "watch_stored",
+    )
+)  # fmt: skip
+"""Modules whose tests are all marked ``tun``."""
 
 SEEDS = [int(word) for word in os.environ.get("NETALIAS_SEEDS", "").split()]
 """With which tools/explore.py runs every test that draws examples."""
@@ -107,6 +120,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if place(item.path).startswith(folders):
             item.add_marker(pytest.mark.root)
+        if item.path.stem in TUNNELLING:
+            item.add_marker(pytest.mark.tun)
         if draws(getattr(item, "function", None)):
             item.add_marker(pytest.mark.dice)
     if SEEDS:
@@ -170,6 +185,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("the time of make explore is over")
     if item.get_closest_marker("root") and _no_namespace():
         pytest.skip(_no_namespace())
+    if item.get_closest_marker("tun") and not os.access(TUN, os.R_OK | os.W_OK):
+        pytest.skip(f"this user may not open {TUN}")
 
 
 @functools.cache

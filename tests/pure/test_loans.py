@@ -151,6 +151,15 @@ def test_what_is_noted_is_read(tmp_path: Path) -> None:
     assert (tmp_path / "pool-web.loans").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize("thousandth", range(10))
+def test_what_was_lent_just_now_is_lent(tmp_path: Path, thousandth: int) -> None:
+    """Whoever reads the record in the same moment: rounded up, the loan would end later than its
+    length from now, like one of a former boot."""
+    now = 39218.29 + thousandth / 1000
+    record(tmp_path).note(Loan(7, "", now + 3600, 3600))
+    assert record(tmp_path).loans.by_address[7].live(now)
+
+
 def test_another_namespace_begins_anew(tmp_path: Path) -> None:
     """The directory is that of an inode, which is used again."""
     record(tmp_path).note(Loan(10, "a", 150.0, 50))

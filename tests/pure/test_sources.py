@@ -334,6 +334,6 @@ def test_byte_order_mark() -> None:
 
 def test_a_file_without_a_size_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of procfs tell none; reading /proc/kmsg waits, and takes from others what they read."""
-    file = "/proc/sys/kernel/ostype"
+    file = "/proc/self/status"
     monkeypatch.setattr(sources, "_reader", lambda descriptor: pytest.fail("it is read"))
     assert sources.read([file]) == [(file, b"")]
