@@ -109,8 +109,8 @@ class Record:
         text = inet_ntop(self._family, loan.address.to_bytes(self._size, "big"))
         alias = loan.alias or NO_ALIAS
         # Rounded down: a loan that ends later than its length from now is one of a former boot.
-        seconds, part = divmod(int(100 * loan.end), 100)
-        line = f"{text} {seconds}.{part:02} {loan.length} {alias} {loan.client}\n"
+        end = int(100 * loan.end) / 100
+        line = f"{text} {end:.2f} {loan.length} {alias} {loan.client}\n"
         return line.encode("utf-8", "surrogateescape")
 
     def _opened(self, flags: int) -> int:
