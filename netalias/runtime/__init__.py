@@ -163,7 +163,7 @@ def _marks(directory: str, cookie: int) -> list[bytes]:
     in SYSTEM files may outlast the boot, after which the cookies begin anew: so it has the boot
     too."""
     mark = b"%d\n" % cookie
-    return [mark] if directory.startswith(SYSTEM) else [mark + _boot(), mark]
+    return [mark] if directory.startswith(f"{SYSTEM}/") else [mark + _boot(), mark]
 
 
 def _boot() -> bytes:

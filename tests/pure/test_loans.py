@@ -153,8 +153,8 @@ def test_what_is_noted_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("thousandth", range(10))
 def test_what_was_lent_just_now_is_lent(tmp_path: Path, thousandth: int) -> None:
-    """Whoever reads the record in the same moment: rounded up, the loan would end later than its
-    length from now, like one of a former boot."""
+    """A record that is read in the same moment has it: rounded up, the loan would end later than
+    its length from now, like one of a former boot."""
     now = 39218.29 + thousandth / 1000
     record(tmp_path).note(Loan(7, "", now + 3600, 3600))
     assert record(tmp_path).loans.by_address[7].live(now)

@@ -463,14 +463,19 @@ def test_a_malformed_line_that_was_asked_for_is_ignored(kept: Kept, line: str) -
     assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2", "eth1: 10.1.0.1 -> nothing"]
 
 
-def test_two_devices(kept: Kept) -> None:
-    """Each by itself."""
+def two_negotiate(kept: Kept) -> None:
+    """Another address for eth1, and then for eth0."""
     kept.load(f"{LINE}\neth1 iface-alias kernel")
     kept.add("10.1.0.1/24", "eth1")
     kept.rest()
     kept.remove("10.1.0.1/24", "eth1")
     kept.add("10.1.0.2/24", "eth1")
     kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+
+
+def test_two_devices(kept: Kept) -> None:
+    """Each by itself."""
+    two_negotiate(kept)
     assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2", "eth1: 10.1.0.1 -> 10.1.0.2"]
     kept.load(LINE)
     assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
@@ -573,13 +578,8 @@ def test_a_device_that_is_renamed_and_has_no_line_then(
 
 
 def test_two_devices_swap_their_names(kept: Kept) -> None:
-    """What is kept stays with each of them."""
-    kept.load(f"{LINE}\neth1 iface-alias kernel")
-    kept.add("10.1.0.1/24", "eth1")
-    kept.rest()
-    kept.remove("10.1.0.1/24", "eth1")
-    kept.add("10.1.0.2/24", "eth1")
-    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    """The former addresses stay with each of them."""
+    two_negotiate(kept)
     for before, after in (("eth0", "lan0"), ("eth1", "eth0"), ("lan0", "eth1")):
         rename(kept, before, after)
     kept.rest()

@@ -38,7 +38,7 @@ USUAL = (
     "plan.undetected", "runtime.former", "runtime.private", "runtime.sysctls", "system.ssh",
     "views.changes", "views.detail", "views.diff", "views.fields", "views.json",
 )  # fmt: skip
-"""What most commands load, which would take a third of their time. What else one needs it loads
+"""Modules that most commands load, which would take a third of their time. A command loads others
 itself, as without a fork server."""
 
 CLONE_NEWNET = 0x40000000

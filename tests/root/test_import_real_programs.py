@@ -331,7 +331,7 @@ def test_cloud_init(cli: Command, tmp_path: Path) -> None:
 
 
 def test_cloud_init_version_2(tmp_path: Path) -> None:
-    """What it writes for networkd gives the same addresses as its own file."""
+    """The files that it writes for networkd give the same addresses as its own file."""
     target = rendered(tmp_path, CLOUD2, "networkd")
     expected = declared(tmp_path / "network.cfg", "cloud-init")
     assert len(expected) == 2

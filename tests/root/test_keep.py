@@ -226,8 +226,8 @@ def test_a_device_that_vanishes_and_returns(
 def test_a_device_that_is_renamed(
     cli: Command, link4: Link, conf: Path, texts: Path, watched: bool
 ) -> None:
-    """What is kept goes with it to the line of its other name, also where no watcher runs then; and
-    where no line has that name, it ends."""
+    """The former addresses go with it to the line of its other name, with a watcher and without;
+    they end where no line has that name."""
     link = link4
     conf.write_text(f"{LINE}lan9 iface-alias kernel keep 600\n")
     link.here.ip("addr add 10.8.0.1/24 dev eth9")

@@ -94,7 +94,7 @@ def test_without_a_confirmation_the_former_state_comes_back(
 
 
 def test_a_watcher_repairs_on(cli: Command, unread: Unread, file: str, tmp_path: Path) -> None:
-    """What nobody reads of its log is lost, and counted for who reads again."""
+    """Lines of its log that nobody reads are lost, and counted in the next one that is read."""
     unread.start(cli, "-v", "watch", "--texts", str(tmp_path / "net"), file, stream="stderr")
     until(lambda: len(cli.names()) == MANY)
     cli.namespace.ip("addr del 10.0.0.7/32 dev eth9")

@@ -322,7 +322,7 @@ def test_without_a_watcher(cli: Command, conf: Path, texts: Path) -> None:
 def test_a_watcher_of_another_namespace_is_left_alone(
     cli: Command, conf: Path, texts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who owns the directories can put its rendezvous in the place of that of this one."""
+    """The rendezvous of another one, put in the place of ours by the owner of both, is refused."""
     with watching(cli.namespace, texts, str(conf)) as first:
         folder, release = str(folder_of(cli.namespace)), netalias.__version__
         found = handing.take(folder, release, Journal(), cookie=1)
