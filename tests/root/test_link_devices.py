@@ -201,6 +201,7 @@ def test_udp_answers_from_the_address_that_was_called(netns: Namespace, called: 
     netns.ip("addr add 10.9.0.2/24 dev lo")
     netns.ip("addr add fd09::1/128 dev lo nodad")
     netns.ip("addr add fd09::2/128 dev lo nodad")
+    until(lambda: netns.ip(f"route get {called}").startswith("local"))  # IPv6: a moment later
     source = "fd09::1" if ":" in called else "10.9.0.1"
     (its,) = finished(opened("*:7777/udp"))
     with socket.socket(

@@ -131,6 +131,7 @@ def test_routes(cli: Command, watch: Watch) -> None:
     cli.namespace.ip("-6 addr add fd00::1/64 dev eth9 nodad")
     one, only, plain = (subscribed(watch, words) for words in ("all,route", "route", ""))
     agree(cli.namespace, one, routes=True)
+    until(lambda: only.read() is not None and only.known.synced)
     for words in ROUTES:
         cli.namespace.ip(words)
         late = subscribed(watch, "all,route")
