@@ -1,7 +1,8 @@
 """Announcements that take time: many at a limited rate, repeated ones, or those after the kernel's
 verdict on IPv6 addresses. A command leaves them to a child; a program that uses the library waits.
 
-An address that is gone when its turn comes is not announced: by then another host may have it.
+An address that is gone when its turn comes is not announced, since by then another host may have
+it; nor is one that has come to another device, which a later command has announced, or will.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from netalias.claim import Claim, Context, Policy
     from netalias.kernel import Kernel
+    from netalias.kernel.netlink.moved import Moved
     from netalias.model import Snapshot
     from netalias.packets.announce import Announcement
 
@@ -94,22 +96,40 @@ def _rounds(
     from netalias.packets.announce import INTERVAL, RATE, announce
 
     rate = RATE if policy.rate is None else policy.rate
-    failures: dict[str, errors.NetaliasError] = {}
+    found: Failures = []
+    changes = _changes(len(claims))
     begin = monotonic()
     last = max((one.rounds for one in claims), default=0) - 1
     last = last if rounds is None else min(last, rounds - 1)
-    for number in range(last + 1):
-        sleep(max(0.0, begin + number * INTERVAL - monotonic()))
-        due = [one for one in claims if one.rounds > number]
-        for first in range(0, len(due), STRIDE):
-            some = due[first : first + STRIDE]
-            end = number == last and first + STRIDE >= len(due)
-            present = _present(_read(kernel, some), some)
-            for error in announce(present, rate, aside=aside and end):
-                # A device that vanished after the reading has no address to announce.
-                if not isinstance(error, errors.NoSuchDevice):
-                    failures.setdefault(str(error), error)
+    try:
+        for number in range(last + 1):
+            sleep(max(0.0, begin + number * INTERVAL - monotonic()))
+            due = [one for one in claims if one.rounds > number]
+            for first in range(0, len(due), STRIDE):
+                some = due[first : first + STRIDE]
+                end = number == last and first + STRIDE >= len(due)
+                present = _present(_read(kernel, some), some)
+                found += announce(present, rate, aside=aside and end, changes=changes)
+    finally:
+        if changes is not None:
+            changes.close()
+    failures: dict[str, errors.NetaliasError] = {}
+    for error in found:
+        # A device that vanished after the reading has no address to announce.
+        if not isinstance(error, errors.NoSuchDevice):
+            failures[str(error)] = error
     return failures.values()
+
+
+def _changes(count: int) -> Moved | None:
+    """The changes of addresses from now on, where so many are not announced at once."""
+    from netalias.packets import NEAR
+
+    if count <= NEAR:
+        return None
+    from netalias.kernel.netlink.moved import Moved
+
+    return Moved()
 
 
 def _unique(kernel: Kernel, followed: Sequence[Claim]) -> list[Claim]:
@@ -176,5 +196,6 @@ def _present(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
             continue
         if (carrier.index, one.address) in present:
             index = one.main.index if one.crowded else sender.index
-            found.append(Announcement(index, one.main.index, sender.mac, one.address))
+            main, place = one.main.index, (one.address, carrier.index)
+            found.append(Announcement(index, main, sender.mac, *place))
     return found

@@ -25,7 +25,16 @@ from netalias.packets.pacing import BURST, Bucket, Sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+
+    class Changes(Protocol):
+        """kernel/netlink/moved.py."""
+
+        def read(self) -> None: ...
+
+        def moved(self, address: bytes, index: int) -> bool: ...
+
 
 RATE = 2000.0
 """Frames a second, after BURST at once. Switches that inspect ARP drop those above a limit, and
@@ -34,23 +43,23 @@ of large switches (HPE 12900E: 5 to 2000 a second); the defaults of inspected po
 are too low for many addresses at any rate."""
 INTERVAL = 2.0
 """Seconds between two rounds (ANNOUNCE_INTERVAL of RFC 5227, 1.1)."""
-FRESH = 1.0
-"""Seconds after which the addresses of this host are read again."""
 
-Framed = tuple[bytes, bytes]
-"""A packed address and a frame that announces it."""
+Framed = tuple[bytes, int, bytes]
+"""A packed address, the index of the device that has it, and a frame that announces it."""
 
 
 class Announcement(Value):
-    """An *address* with its *mac*, both packed, of the device *index* on the device *main*."""
+    """An *address* with its *mac*, both packed, of the device *index* on the device *main*. The
+    device *carrier* has the address, by default that with *index*."""
 
-    __slots__ = ("address", "index", "mac", "main")
+    __slots__ = ("address", "carrier", "index", "mac", "main")
 
-    def __init__(self, index: int, main: int, mac: bytes, address: bytes) -> None:
+    def __init__(self, index: int, main: int, mac: bytes, address: bytes, carrier: int = 0) -> None:
         self.index = index
         self.main = main
         self.mac = mac
         self.address = address
+        self.carrier = carrier or index
 
 
 class Environment:
@@ -62,67 +71,37 @@ class Environment:
     leave = staticmethod(leave)
     sender = Sender
 
-    def local_addresses(self) -> Container[bytes]:
-        """The packed addresses of this host; few runs last so long that they are asked for."""
-        from netalias.kernel.netlink.subscription import local_addresses
-
-        return local_addresses()
-
 
 def announce(
     items: Sequence[Announcement],
     rate: float = RATE,
-    rounds: int = 1,
-    interval: float = INTERVAL,
     *,
     environment: Environment | None = None,
     aside: bool = False,
+    changes: Changes | None = None,
 ) -> list[errors.NetaliasError]:
-    """Announce *items* in *rounds*, *interval* seconds apart; an error for each device that failed.
+    """Announce *items*; an error for each device that failed.
 
-    An address that is gone meanwhile is left out, since another host may have it by now. *rate* is
-    frames a second, 0 for no limit. A device that refuses frames (down, vanished, stuck) does not
-    keep the others from being announced. With *aside* a child closes the socket
-    (``packets.leave``). Raises NotPermitted, KernelError.
+    *rate* is frames a second, 0 for no limit. By *changes* an address is left out that has left its
+    carrier meanwhile, or come to another device: whoever has it now may have another MAC. A device
+    that refuses frames (down, vanished, stuck) does not keep the others from being announced. With
+    *aside* a child closes the socket (``packets.leave``). Raises NotPermitted, KernelError.
     """
     environment = environment or Environment()
     bucket = Bucket(rate, environment.clock)
     sender = environment.sender()
-    refusals: dict[int, errors.NetaliasError] = {}
+    refusals: list[errors.NetaliasError] = []
     try:
-        here = _Here(environment)
-        ways = _ways(items)
-        begin = environment.clock()
-        for number in range(rounds):
-            environment.sleep(max(0.0, begin + number * interval - environment.clock()))
-            for index, packed in ways.items():
-                if index not in refusals:
-                    try:
-                        _over(environment, sender, bucket, environment.name(index), packed, here)
-                    except errors.StateError as error:
-                        refusals[index] = error
+        for index, packed in _ways(items).items():
+            try:
+                _over(environment, sender, bucket, environment.name(index), packed, changes)
+            except errors.StateError as error:
+                refusals.append(error)
     finally:
         if aside:
             environment.leave(sender.fileno())
         sender.close()
-    return list(refusals.values())
-
-
-class _Here:
-    """The addresses of this host, read every FRESH seconds; at first all count as its own."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._since = environment.clock()
-        self._known: Container[bytes] | None = None
-
-    def frames(self, framed: Iterable[Framed]) -> list[bytes]:
-        """The frames whose address this host still has. Raises KernelError."""
-        if self._environment.clock() - self._since >= FRESH:
-            self._known = self._environment.local_addresses()
-            self._since = self._environment.clock()
-        known = self._known
-        return [frame for address, frame in framed if known is None or address in known]
+    return refusals
 
 
 def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
@@ -136,7 +115,7 @@ def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
         for item in group:
             frames = packets.announcements(item.mac, item.address)
             way = found.setdefault(item.index if near else main, [])
-            way += zip(repeat(item.address), frames)
+            way += zip(repeat(item.address), repeat(item.carrier), frames)
     return found
 
 
@@ -146,12 +125,20 @@ def _over(
     bucket: Bucket,
     device: str,
     packed: list[Framed],
-    here: _Here,
+    changes: Changes | None,
 ) -> None:
     at = 0
     while at < len(packed):
         room = bucket.take(min(BURST, len(packed) - at))
-        sender.send(device, here.frames(packed[at : at + room]))
+        sender.send(device, _true(packed[at : at + room], changes))
         at += room
         if at < len(packed) and not room:
             environment.sleep(bucket.wait(len(packed) - at))
+
+
+def _true(framed: Sequence[Framed], changes: Changes | None) -> list[bytes]:
+    """The frames whose address is where it was."""
+    if changes is None:
+        return [frame for *_, frame in framed]
+    changes.read()
+    return [frame for address, index, frame in framed if not changes.moved(address, index)]

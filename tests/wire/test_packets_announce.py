@@ -22,7 +22,6 @@ class Environment(announce.Environment):
 
     def __init__(self, refusing: Iterable[str] = ()) -> None:
         self.now = 0.0
-        self.gone: dict[bytes, float] = {}
         self.sent: list[tuple[float, str, bytes]] = []
         self.closed = 0
         self.left: list[int] = []
@@ -39,12 +38,6 @@ class Environment(announce.Environment):
     def name(self, index: int) -> str:  # type: ignore[override]
         """eth and the index."""
         return f"eth{index}"
-
-    def local_addresses(self) -> set[bytes]:  # type: ignore[override]
-        """All, but for what has gone by now."""
-        numbers = (number.to_bytes(2, "big") for number in range(1 << 16))
-        gone = {address for address, at in self.gone.items() if at <= self.now}
-        return {b"\x0a\0" + number for number in numbers} - gone
 
     def leave(self, file: int) -> None:  # type: ignore[override]
         """Kept."""
@@ -137,30 +130,40 @@ def test_no_rate_is_no_limit() -> None:
     assert (len(environment.sent), environment.now) == (8000, 0.0)
 
 
-def test_rounds_are_their_interval_apart() -> None:
-    """ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227, where wished."""
-    environment = Environment()
-    announce.announce(items(1), rounds=3, environment=environment)
-    assert sorted({at for at, _, _ in environment.sent}) == [0.0, 2.0, 4.0]
+class Changes:
+    """Addresses that are somewhere else after a time of the environment."""
+
+    def __init__(self, environment: Environment, gone: dict[bytes, float]) -> None:
+        self.environment = environment
+        self.gone = gone
+        self.now = -1.0
+
+    def read(self) -> None:
+        """Up to now."""
+        self.now = self.environment.now
+
+    def moved(self, address: bytes, index: int) -> bool:
+        """The one with these last bytes is on the device with that number."""
+        assert index == 10_000 + int.from_bytes(address[2:], "big")
+        return self.gone.get(address, self.now + 1) <= self.now
 
 
-@pytest.mark.parametrize(("rate", "rounds"), [(2000.0, 4), (10.0, 1)])
-def test_what_has_gone_is_not_announced_any_more(rate: float, rounds: int) -> None:
-    """It may be another host's: neither in a later round, nor where the rate makes it late."""
+def test_what_has_moved_is_not_announced_any_more() -> None:
+    """It may be another host's, or have another MAC, by the time at which the rate lets it out."""
     environment = Environment()
     told = items(NEAR * 4)
-    environment.gone[told[-1].address] = 3.0
-    announce.announce(told, rate, rounds, environment=environment)
-    last = packets.arp_request(told[-1].mac, told[-1].address)
-    first = packets.arp_request(told[0].mac, told[0].address)
-    assert all(at < 3.0 + announce.FRESH for at, _, frame in environment.sent if frame == last)
-    assert [frame for _, _, frame in environment.sent].count(first) == rounds
+    changes = Changes(environment, {told[-1].address: 3.0, told[-2].address: 1e9})
+    announce.announce(told, 10.0, environment=environment, changes=changes)
+    assert environment.now > 3.0
+    frames = {frame for _, _, frame in environment.sent}
+    wished = {one for item in told[:-1] for one in packets.announcements(item.mac, item.address)}
+    assert frames == wished
 
 
 def test_a_device_that_refuses_does_not_keep_the_others() -> None:
-    """Its error is given once, not for each round."""
+    """Its error is given once."""
     environment = Environment(refusing=["eth10001"])
-    (error,) = announce.announce(items(3), rounds=2, environment=environment)
+    (error,) = announce.announce(items(3), environment=environment)
     assert str(error) == "eth10001 is down"
     assert {device for _, device, _ in environment.sent} == {"eth10000", "eth10002"}
     assert environment.closed == 1

@@ -33,7 +33,7 @@ from netalias.kernel.netlink import (
     taken,
 )
 from netalias.kernel.netlink.interrupted import PAUSES
-from netalias.model import AF_INET6, AF_UNSPEC, IFA_F_SECONDARY
+from netalias.model import AF_INET6, IFA_F_SECONDARY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -293,20 +293,6 @@ def _answers(data: bytes, wanted: int) -> Iterator[Message]:
         if code:
             raise errors.kernel_error(OPERATION, code, text)
         yield kind, flags, sequence, data, start, end
-
-
-def local_addresses() -> set[bytes]:
-    """The packed addresses of all devices of the namespace. Raises KernelError."""
-    subscription = Subscription()
-    try:
-        found = subscription.answers(codec.RTM_GETADDR, codec.IFADDR.pack(AF_UNSPEC, 0, 0, 0, 0))
-        return {
-            codec.read_address(data, start, end).local
-            for kind, _, _, data, start, end in found
-            if kind == codec.RTM_NEWADDR
-        }
-    finally:
-        subscription.close()
 
 
 def cookie_of(fileno: int) -> int:
