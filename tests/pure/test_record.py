@@ -17,6 +17,7 @@ import schemas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from support import given_away
 from test_cli_memory import Command
 from test_desired_declarations import parse, wrong
 from watched import state_of
@@ -468,7 +469,7 @@ def test_a_path_of_others_leads_to_nothing_secret(host: Host) -> None:
     secret.chmod(0o600)
     clients.symlink_to(secret)
     for path in (folder, clients):
-        os.chown(path, 65534, 65534, follow_symlinks=False)
+        given_away(path)
     host.declare(f"record tap0 file {host.file} limit 9999 clients {clients}")
     assert host.there()["clients"] == 0
     (said,) = host.said()

@@ -29,8 +29,9 @@ POOL = (
 TAKE = 1.15
 """Instructions of ``pool take`` over those of a command that makes an alias."""
 COUNT = 2000
-EACH = 0.0037
-"""Instructions of each further take of a batch over those of a bare Python."""
+EACH = 0.0044
+"""Instructions of each further take of a batch over those of a bare Python: 0.0036 with Python
+3.11.7, 0.0043 with 3.11.2 as Debian builds it."""
 
 
 @pytest.fixture

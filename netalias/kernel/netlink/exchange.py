@@ -6,7 +6,7 @@ the other protocols: netfilter and sock_diag.
 
 from __future__ import annotations
 
-from _socket import MSG_DONTWAIT, SOL_SOCKET
+from _socket import MSG_DONTWAIT, SO_SNDBUF, SOL_SOCKET
 from errno import EBUSY, EINTR, ENOBUFS
 from time import sleep
 
@@ -158,11 +158,19 @@ class Exchange:
         data = b"".join(packed)
         try:
             if len(data) > SEND_BUFFER:
-                self._socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, len(data) * 2)
+                self._enlarge(len(data))
             self._socket.send(data)
         except OSError as error:
             raise errors.kernel_error(operation, error.errno or 0) from None
         return self.sequence
+
+    def _enlarge(self, size: int) -> None:
+        """Make room for a send of so many bytes; root of a user namespace has no more than twice
+        net.core.wmem_max."""
+        try:
+            self._socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, size * 2)
+        except PermissionError:
+            self._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
         return received(operation, self._socket, self._buffer, flags)
