@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from _socket import if_nametoindex
 from _struct import Struct
-from errno import EBADFD, EBUSY, EINVAL
+from errno import EACCES, EBADFD, EBUSY, EINVAL
 from fcntl import ioctl
 
 from netalias import errors
 
 DEVICE = "/dev/net/tun"
+CLOSED = f"its mode keeps this user out; the usual one is 0666: chmod 0666 {DEVICE}"
 IFNAMSIZ = 16
 
 TUNSETIFF = 0x400454CA
@@ -128,6 +129,8 @@ def create(name: str, tap: bool = False, offload: bool = True) -> Tun:
     try:
         fd = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
+        if error.errno == EACCES:
+            raise errors.NotPermitted(DEVICE, EACCES, hint=CLOSED) from None
         raise errors.kernel_error(DEVICE, error.errno or 0) from None
     flags = (IFF_TAP if tap else IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR
     try:

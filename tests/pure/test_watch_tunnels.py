@@ -7,7 +7,7 @@ import signal
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
-from errno import EAFNOSUPPORT, EMFILE, ENOENT, EPERM
+from errno import EACCES, EAFNOSUPPORT, EMFILE, ENOENT, EPERM
 from io import StringIO
 from pathlib import Path
 from select import POLLIN, poll
@@ -28,6 +28,7 @@ from netalias.model.events import ADDRESS, Entry, Event
 from netalias.model.gateways import DelRule, DelWay, tunnel_table
 from netalias.runtime import asked, instance, tasks, tunnels
 from netalias.system.journal import Journal
+from netalias.tunnels.tun import create
 from netalias.watch.tunnels import LOOK, Tunnels
 
 LINE = "vif0 198.51.100.7/24 to 203.0.113.9 carriage udp:7777"
@@ -443,6 +444,21 @@ def test_what_a_service_may_not_see(
         work.hold(Engine(Setup(Memory())), task)
     assert caught.value.line() == said
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_that_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No capability of a namespace gives a right to it: its mode is named."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr("netalias.tunnels.tun.os.open", refuse)
+    with pytest.raises(errors.NotPermitted) as caught:
+        create("vif0")
+    assert caught.value.line() == (
+        "/dev/net/tun: Permission denied (its mode keeps this user out; the usual one is 0666:"
+        " chmod 0666 /dev/net/tun)"
+    )
 
 
 def test_a_record_speaks_for_its_own_process_alone(tmp_path: Path) -> None:

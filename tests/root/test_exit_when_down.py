@@ -60,7 +60,9 @@ def works(host: Command, folder: Path, verb: str) -> bool:
     return MADE[verb] in host.namespace.names() if verb in MADE else "eth9:0" in host.names()
 
 
-@pytest.mark.parametrize("verb", RESIDENT)
+@pytest.mark.parametrize(
+    "verb", [pytest.param(one, marks=[pytest.mark.tun] * (one in MADE)) for one in RESIDENT]
+)
 def test_it_ends_when_the_device_goes_down(host: Command, tmp_path: Path, verb: str) -> None:
     """D-1: with 0, in order; a device that is down at the beginning is waited for."""
     process = host.namespace.start(words_of(verb, tmp_path), stderr=subprocess.DEVNULL)

@@ -71,6 +71,7 @@ def host(tmp_path: Path) -> Iterator[Namespace]:
     peer.close()
 
 
+@pytest.mark.tun
 def test_the_transcripts(host: Namespace, tmp_path: Path) -> None:
     """In the order of the page, in one shell that is the host's root."""
     asked = steps()

@@ -36,6 +36,7 @@ def file(tmp_path: Path) -> Path:
     return found
 
 
+@pytest.mark.tun
 def test_at_the_end_all_is_there(
     cli: Command, manager: Manager, file: Path, tmp_path: Path
 ) -> None:
