@@ -50,8 +50,8 @@ Words
   heal on | off                    in files: watch restores the alias when others change it (on)
   on-down free | keep              in files: watch frees or keeps it when its main goes down (free)
   lease SECONDS | off              the kernel drops the address after SECONDS, unless it is renewed
-  deprecated                       do not use an IPv6 address as a source (default for a label in
-                                   a network of its main device)
+  deprecated                       do not use an IPv6 address as a source (default for a label
+                                   where its main device has one to send from)
   source on | auto                 on: it may be the source where the main device has its own (auto)
   gateway ADDRESS | auto | none    the way out for sockets bound to the alias device (default none);
                                    auto: that of the main device's default route

@@ -94,14 +94,15 @@ def _lost(aliases: list[Alias], registry: Registry) -> list[tuple[AliasName, str
 
 
 def _find_sources(aliases: list[Alias], snapshot: Snapshot) -> None:
-    """Note which IPv4 aliases keep a network that their main device has itself (source on)."""
+    """Note which IPv4 aliases keep a network that their main device has itself (source on), as is
+    known already of labels that come before its own addresses."""
     from netalias.plan.routes import covers
 
     for alias in aliases:
         entry, main = alias.entry, alias.main
         if entry is not None and main is not None and entry.family == AF_INET and entry.routed:
             own = (one for one in snapshot.on(main.index) if one.protocol != PROTOCOL)
-            alias.sheltered = any(covers(one, entry) for one in own if one is not entry)
+            alias.sheltered |= any(covers(one, entry) for one in own if one is not entry)
 
 
 def _by_slot(aliases: list[Alias]) -> list[Alias]:

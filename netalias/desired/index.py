@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from netalias.desired.blocks import Block
 from netalias.desired.declarations import Declarations
-from netalias.kinds import AUTO
-from netalias.model import AF_INET6, RT_SCOPE_LINK, names, prefix
+from netalias.model import RT_SCOPE_LINK, names
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 FREE = "free"
 KEEP = "keep"
 OFF = "off"
-LABEL = "label"
 
 
 class Index:
@@ -73,8 +71,7 @@ class Index:
         """Whether the form of aliases may depend on *own*, an address that others give to their
         main device, which has the names *mains*.
 
-        The network of an alias does: only one of both brings its route. And an IPv6 label is
-        deprecated in a network that its main device has itself.
+        The network of an alias does: only one of both brings its route.
         """
         return any(
             block.wish.name.main in mains and _relies(block, own) for block in self.declared.blocks
@@ -133,18 +130,11 @@ def names_of(alias: Alias) -> Iterator[AliasName]:
 
 
 def _relies(block: Block, own: Address) -> bool:
-    """Whether aliases of one line depend on the network of *own*."""
+    """Whether aliases of one line have networks, and so depend on that of *own*."""
     wish = block.wish
     assert wish.type is not None
-    if wish.type.family != own.family:
-        return False
-    if wish.prefixlen not in (None, wish.type.bits):
-        return own.scope != RT_SCOPE_LINK
-    return (
-        own.family == AF_INET6
-        and wish.kind in ("", AUTO, LABEL)
-        and any(prefix.contains(own.local, own.prefixlen, address) for address in block.addresses)
-    )
+    networked = wish.prefixlen not in (None, wish.type.bits)
+    return networked and wish.type.family == own.family and own.scope != RT_SCOPE_LINK
 
 
 def _part(block: Block, begin: int, end: int) -> Block:

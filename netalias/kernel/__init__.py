@@ -115,7 +115,7 @@ class Kernel:
         device on the main device with the mark *group* (one with an IPv4 address, if the first ones
         are not without); a device that has the packed address *local* (an IPv4 address on a device
         that is down is not found); and the addresses of these. Where there are many addresses on
-        the main device, hosts with labels of other aliases may be left out.
+        the main device, hosts that are labels of other aliases may be left out.
         """
         return None
 

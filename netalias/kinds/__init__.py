@@ -97,7 +97,7 @@ class Goal:
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
     address. ``hidden`` is the hidden device of a shard, or None; ``before`` are the steps of all
-    its shards, which make it.
+    its shards, which make it. ``last``: the address, which is there, is to come behind the others.
     """
 
     __slots__ = (
@@ -109,6 +109,7 @@ class Goal:
         "gateway",
         "group",
         "hidden",
+        "last",
         "lease",
         "lenient",
         "linklocal",
@@ -141,6 +142,7 @@ class Goal:
         vrf: Device | None = None,
         lease: int = 0,
         renew: bool = False,
+        last: bool = False,
         former: int = 0,
         gateway: bytes = b"",
         linklocal: bool = False,
@@ -160,6 +162,7 @@ class Goal:
         self.vrf = vrf
         self.lease = lease
         self.renew = renew
+        self.last = last
         self.former = former
         self.gateway = gateway
         self.linklocal = linklocal

@@ -65,7 +65,7 @@ class Label(Kind):
         if not present.networked and not goal.entry.networked:
             # A host address has no use for its metric, so that is changed in place.
             present = present.copy(metric=goal.entry.metric)
-        if not differs(present, goal.entry):
+        if not (differs(present, goal.entry) or goal.last):
             return in_place(alias, goal)
         main = goal.main
         phase = phase_of(alias.entry, goal.entry)

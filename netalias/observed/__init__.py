@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
     from netalias.model.steps import Step
+    from netalias.observed.labels import Own
     from netalias.observed.outlets import Outlets
 
     Taken = dict[bytes, AliasName | None]
@@ -88,7 +89,7 @@ class Observed:
         raised: Callable[[Device], dict[str, int]] | None = None,
     ) -> None:
         self.able = able or _any
-        self._own: dict[int, list[Address]] = {}
+        self._own: dict[int, Own] = {}
         self.lost: Collection[int] = ()
         self._macs = macs
         self._choose: Macs | None = None
@@ -213,12 +214,13 @@ class Observed:
         return False
 
     def shelters(self, main: Device, entry: Address) -> bool:
-        """Whether *main* has itself the network of an IPv6 address that it is to get."""
-        from netalias.observed.labels import own_networks, shelters
+        """Whether an IPv6 address that *main* is to get as a label is deprecated unless it is
+        said."""
+        from netalias.observed.labels import Own
 
         if main.index not in self._own:
-            self._own[main.index] = own_networks(self.snapshot.on(main.index))
-        return shelters(self._own[main.index], entry.family, entry.local, entry.prefixlen)
+            self._own[main.index] = Own(self.snapshot.on(main.index))
+        return self._own[main.index].shelters(entry, entry.prefixlen)
 
     def addresses(self, local: bytes) -> Iterator[Address]:
         """The present addresses equal to the packed address *local*, on any device."""

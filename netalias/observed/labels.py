@@ -9,6 +9,7 @@ from netalias.model import (
     HIDDEN,
     IFA_F_DADFAILED,
     PROTOCOL,
+    RT_SCOPE_UNIVERSE,
     SCRATCH,
     Alias,
     is_scratch,
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netalias.model import Address, Device, Snapshot
+
+LINK_LOCAL = b"\xfe\x80" + bytes(14), 10
+REALMS = (
+    (b"\xfc" + bytes(15), 7),
+    (b"\x20\x02" + bytes(14), 16),
+    (b"\x3f\xfe" + bytes(14), 16),
+    (b"\x20\x01" + bytes(14), 32),
+)
+"""Networks from which not all hosts of the Internet are reached, or are by a relay: those with a
+label of their own in the policy table of RFC 6724, section 2.1."""
 
 
 def labels(snapshot: Snapshot, group: int) -> list[Alias]:
@@ -40,37 +51,84 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
             if own_shards is not None:
                 found += own_shards
                 continue
-        own = own_networks(entries)
+        own = Own(entries)
+        first = own.first
         for entry in entries:
+            if entry is first:
+                first = None
             alias = _alias(entry, main)
             if alias is not None:
                 found.append(alias)
-                alias.sheltered = shelters(own, alias.family, alias.address, alias.asked)
+                alias.sheltered = own.shelters(entry, alias.asked) or (
+                    first is not None and entry.family == AF_INET and not entry.secondary
+                )
     return found
 
 
-def own_networks(entries: Iterable[Address]) -> list[Address]:
-    """The IPv6 addresses among those of a main device that others gave it."""
-    return [
-        entry
-        for entry in entries
-        if entry.family == AF_INET6
-        and entry.protocol != PROTOCOL
-        and not (entry.flags & IFA_F_DADFAILED or _has_slot(entry))
-    ]
+class Own:
+    """The addresses among the *entries* of a main device that others gave it, in place of which the
+    host is not to send from a label.
 
-
-def shelters(own: Iterable[Address], family: int, address: bytes, prefixlen: int) -> bool:
-    """Whether a main device has itself the network of an IPv6 address with this prefix length.
-
-    *own* are its own_networks(). One without a network, as by DHCPv6, is in that of the address.
+    ``first`` is the first one of IPv4 where all of them are hosts, else None: no router can be in a
+    network of theirs, so the first address of the device is the source towards every other host
+    (inet_select_addr of net/ipv4/devinet.c).
     """
-    return family == AF_INET6 and any(
-        prefix.contains(
-            one.local, one.prefixlen if one.networked else min(prefixlen, one.prefixlen), address
+
+    __slots__ = ("_entries", "_realms", "first")
+
+    def __init__(self, entries: Iterable[Address]) -> None:
+        others = [entry for entry in entries if entry.protocol != PROTOCOL]
+        senders = [entry for entry in others if _sends(entry)]
+        networked = any(entry.networked for entry in senders)
+        self.first = senders[0] if senders and not networked else None
+        self._entries = [
+            entry
+            for entry in others
+            if entry.family == AF_INET6 and not (entry.flags & IFA_F_DADFAILED or _has_slot(entry))
+        ]
+        self._realms = {
+            _realm(entry.local)
+            for entry in self._entries
+            if entry.scope == RT_SCOPE_UNIVERSE and not entry.deprecated
+        }
+
+    def shelters(self, label: Address, prefixlen: int) -> bool:
+        """Whether *label*, an IPv6 address for which this prefix length was asked, is to be
+        deprecated unless it is said: the main device has that network itself, or the label has no
+        network, and the main device an address to send from in its place.
+
+        An own address without a network, as by DHCPv6, is in that of the label.
+        """
+        if label.family != AF_INET6:
+            return False
+        host = prefixlen == len(label.local) * 8 and not label.peer
+        return (host and self.speaks_for(label.local)) or any(
+            prefix.contains(
+                one.local,
+                one.prefixlen if one.networked else min(prefixlen, one.prefixlen),
+                label.local,
+            )
+            for one in self._entries
         )
-        for one in own
-    )
+
+    def speaks_for(self, address: bytes) -> bool:
+        """Whether the host can send from one of its own wherever it could from *address*, packed:
+        no rule of RFC 6724, section 5, before that of the longest prefix (2, 3 and 6) tells it not
+        to."""
+        if not self._realms or prefix.contains(*LINK_LOCAL, address):
+            return False
+        return None in self._realms or _realm(address) in self._realms
+
+
+def _sends(entry: Address) -> bool:
+    """Whether an IPv4 address that is no label may be the source towards other hosts."""
+    usable = entry.scope == RT_SCOPE_UNIVERSE and not entry.secondary
+    return entry.family == AF_INET and usable and ":" not in entry.label
+
+
+def _realm(address: bytes) -> tuple[bytes, int] | None:
+    """The network of REALMS that a packed IPv6 address is in, or None."""
+    return next((realm for realm in REALMS if prefix.contains(*realm, address)), None)
 
 
 def _alias(entry: Address, main: Device) -> Alias | None:

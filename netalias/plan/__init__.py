@@ -82,11 +82,11 @@ class Plan:
     def arrival(self) -> tuple[bool, bool]:
         """Whether the address of the goal is new on its link, and whether to announce it.
 
-        An address is new if it is added or if its device is set up; it is announced if it is new,
-        or if the MAC changes. The addresses of a prefix are never announced.
+        An address is new if it is added, but not only to come last, or if its device is set up; it
+        is announced if it is new, or if the MAC changes. Those of a prefix are never announced.
         """
         goal = self.goal
-        if goal is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
+        if goal is None or not goal.up or goal.last or goal.main.flags & NO_NEIGHBOURS:
             return False, False
         if goal.entry is None:
             return self.kind == PREFIX and bool(self.steps), False
@@ -391,16 +391,15 @@ def _goal(
         entry = _entry(wish, alias_type, address, prefixlen, main, alias)
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
-    if entry is not None and entry.family == AF_INET6:
-        from netalias.plan.sources import deprecates
+    last = False
+    if entry is not None and (entry.family == AF_INET6 or (alias and alias.sheltered)):
+        from netalias.plan.sources import give_way
 
-        if deprecates(wish, kind, entry, main, observed, alias):
-            entry.preferred = 0
+        last = give_way(wish, kind, entry, main, observed, alias)
     if entry is not None and entry.networked:
         from netalias.plan.routes import inside
 
-        keeps = wish.source == "on"
-        if inside(entry, main, observed, alias, kind=kind, up=up, source=keeps):
+        if inside(entry, main, observed, alias, kind=kind, up=up, source=wish.source == "on"):
             entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,
@@ -418,6 +417,7 @@ def _goal(
         vrf=observed.snapshot.master(main, VRF),
         lease=lease,
         renew=bool(wish.lease),
+        last=last,
     )
 
 

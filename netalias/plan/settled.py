@@ -15,6 +15,7 @@ from netalias.desired.declarations import Declarations
 from netalias.model import AF_INET, RANDOM_MAC
 from netalias.model.bare import KIND, Bare
 from netalias.model.names import NAME_MAX
+from netalias.observed.labels import Own
 from netalias.observed.remnants import is_marked
 from netalias.plan.unchanged import is_plain
 
@@ -88,10 +89,13 @@ def _suits_device(wish: Wish) -> bool:
 def is_sure(declared: Declarations, observed: Observed, bare: Bare, found: Sifted) -> bool:
     """Whether leaving out what *found* is without leaves all else as it is: every name of a main
     device is its primary one, none of them is an alias, no other alias has a name that is left
-    out, none is left out twice, and where macvlans are left out, one of them stays."""
+    out, none is left out twice, no label may come before an own address of its main device, and
+    where macvlans are left out, one of them stays."""
     snapshot = observed.snapshot
     mains = {wish.name.main: snapshot.device(wish.name.main) for wish in declared.wishes}
     if any(device is not None and device.name != name for name, device in mains.items()):
+        return False
+    if any(Own(snapshot.on(snapshot.device(name).index)).first for name in found.labels):  # type: ignore[union-attr]
         return False
     left = found.labels.keys() | found.devices.keys()
     if any(is_marked(snapshot.device(name).group, observed.group) for name in left):  # type: ignore[union-attr]

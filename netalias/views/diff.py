@@ -231,7 +231,8 @@ def _of_label(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
         return []
-    found = [("source", _source(old), _source(new))]
+    source = ("first", "last") if goal.last else (_source(old), _source(new))
+    found = [("source", *source)]
     if alias.device is None and alias.ours:
         found.append(("mark", str(old.protocol or NONE), str(new.protocol)))
     return found

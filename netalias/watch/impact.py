@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 SHAPING = ("mtu", "master", "altname")
 """Events of a main device that affect how its aliases are made."""
 
-ROUTING = ("", "prefixlen", "peer", "noprefixroute")
-"""Changes of an address of a main device that may bring or take a connected route; "" is its
-arrival or departure."""
+ROUTING = ("", "prefixlen", "peer", "noprefixroute", "deprecated", "dadfailed")
+"""Changes of an address of a main device that may bring or take a connected route, or let another
+address be the source; "" is its arrival or departure."""
 
 NAMING = (DEPARTURE, "name", "altname")
 """Events that may free a name that an alias needs."""
@@ -261,8 +261,19 @@ class Impact:
         self.affected.touched |= bool(slots)
         if address.protocol != PROTOCOL and event.field in ROUTING:
             self.affected.whole |= self.wished.relies({device.name, *device.altnames}, address)
+            self._mark(self._hosts(device, address.family), 0)
         if event.field == "label":
             self._relabel(event)
+
+    def _hosts(self, device: Device, family: int) -> Iterator[AliasName]:
+        """The labels on a main device that are hosts: whether its own addresses speak in their
+        place may have changed."""
+        for _, one in self.state.of(device.index, ADDRESS):
+            address = one.address
+            if address.family == family and not address.networked:
+                name = label_of(address, device)
+                if name is not None:
+                    yield name
 
     def _route(self, event: Event, device: Device, port_id: int) -> None:
         """A connected route was deleted: it concerns the aliases with its network on its device."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from netalias.kinds import KINDS
-from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, PROTOCOL, Snapshot, names
+from netalias.model import AF_INET, IFA_F_SECONDARY, PROTOCOL, Snapshot, names
 from netalias.model.events import ADDRESS
 from netalias.model.names import AliasName
 
@@ -110,7 +110,7 @@ class _Relevant:
             yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:
-        """Whether an address may be that of a declared alias, or shelter one (IPv6)."""
-        if address.family == AF_INET6 and address.protocol != PROTOCOL:
+        """Whether an address may be that of a declared alias, or speak in its place."""
+        if address.protocol != PROTOCOL and ":" not in address.label:
             return True
         return address.local in self._locals or address.metric > 0 or address.label in self._texts

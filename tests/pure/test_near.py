@@ -32,6 +32,7 @@ ADDRESSES = (
     "10.4.0.0/16",
 )
 NETWORKS = ("10.3.0.0/24", "10.4.0.0/16", "2001:db8:3::/64")
+OTHERS = ("10.1.0.2/24", "10.1.0.4/32", "2001:db8:4::4/128", "fd00::4/64")
 WORDS = (
     "",
     "",
@@ -106,6 +107,7 @@ def without_others(world: Snapshot, index: int, name: AliasName, local: bytes) -
         or entry.local == local
         or entry.prefixlen < len(entry.local) * 8
         or entry.peer
+        or not (":" in entry.label or entry.noted or entry.metric >> 16 == GROUP)
         or entry.label.endswith(f":{name.slot}")
         or entry.metric & 0xFFFF == name.slot
     ]
@@ -121,6 +123,7 @@ class Crowd(Stage):
         super().__init__(Nearby(kinds=kinds))
         self.kernel.add_device("eth3", up=True)
         self.kernel.add_address("eth0", "10.1.0.1/24")
+        self.kernel.add_address("eth1", "10.5.0.1/32")
 
     def both(self, text: str) -> tuple[bool, list[object], list[object]]:
         """Whether the plan for *text* came from near by, that plan, and the one from everything."""
@@ -181,7 +184,7 @@ def happening(random: Random, stage: Crowd) -> None:
             stage(f"{name}-")
         elif dice < 0.84:
             label = random.choice(["", str(name)])
-            kernel.add_address(main, random.choice(["10.1.0.2/24", "10.1.0.4/32"]), label=label)
+            kernel.add_address(main, random.choice(OTHERS), label=label)
         elif dice < 0.88:
             kernel.add_device(
                 names.primary(name), "macvlan", link=main, group=random.choice([0, GROUP])

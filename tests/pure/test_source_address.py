@@ -252,7 +252,7 @@ def deprecated(stage: Declared, name: str = "eth0:1") -> bool:
         ("2001:db8:7::1/64", f"{V6}/64 kind label", True),
         ("2001:db8:7::1/64", f"{V6} kind label", True),
         ("2001:db8:7::1/128", f"{V6}/64 kind label", True),
-        ("2001:db8:7::1/128", f"{V6} kind label", False),
+        ("2001:db8:7::1/128", f"{V6} kind label", True),
         ("2001:db8:8::1/64", f"{V6}/64 kind label", False),
         ("fe80::1/64", "fe80::41/64 kind label", True),
         ("2001:db8:7::1/64", f"{V6}/64 kind label source on", False),
@@ -319,7 +319,9 @@ def test_a_change_of_something_else_leaves_it(stage: Declared) -> None:
         ("2001:db8:8::1/64", f"{V6}/64 kind label deprecated", "kind macvlan", True),
         ("2001:db8:8::1/64", f"{V6}/64 kind macvlan", "kind label", False),
         ("2001:db8:7::1/128", f"{V6}/128 kind label", "prefixlen 64", True),
-        ("2001:db8:7::1/128", f"{V6}/64 kind label", "prefixlen 128", False),
+        ("2001:db8:7::1/128", f"{V6}/64 kind label", "prefixlen 128", True),
+        ("2001:db8:8::1/64", f"{V6} kind label", "prefixlen 64", False),
+        ("2001:db8:8::1/64", f"{V6}/64 kind label", "prefixlen 128", True),
     ],
 )
 def test_what_is_usual_follows_kind_and_length(

@@ -277,21 +277,23 @@ def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "text", "expected"),
+    ("own", "text", "expected", "dirty"),
     [
-        ("10.1.0.1/24", "eth0:5 10.1.0.5/24\n", True),
-        ("10.9.0.1/16", "eth0:5 10.1.0.5/24\n", True),
-        ("10.1.0.1/24", TEXT, False),
-        ("2001:db8:1::1/64", "eth0:5 10.1.0.5/24\n", False),
-        ("2001:db8:1::1/64", "lan:5 2001:db8:1::5/64\n", True),
-        ("fe80::1/64", "lan:5 2001:db8:1::5/64\n", False),
-        ("2001:db8::1/64", TEXT, True),
-        ("2001:db8:1::1/64", TEXT, False),
+        ("10.1.0.1/24", "eth0:5 10.1.0.5/24\n", True, []),
+        ("10.9.0.1/16", "eth0:5 10.1.0.5/24\n", True, []),
+        ("10.1.0.1/24", TEXT, False, ["eth0:1"]),
+        ("2001:db8:1::1/64", "eth0:5 10.1.0.5/24\n", False, []),
+        ("2001:db8:1::1/64", "lan:5 2001:db8:1::5/64\n", True, []),
+        ("fe80::1/64", "lan:5 2001:db8:1::5/64\n", False, []),
+        ("2001:db8::1/64", TEXT, False, ["eth0:3"]),
+        ("2001:db8:1::1/64", TEXT, False, ["eth0:3"]),
     ],
 )
-def test_own_address_of_a_main_device(own: str, text: str, expected: bool) -> None:
-    """It comes or goes: an event for aliases with networks of its family, and for IPv6 labels in
-    its network."""
+def test_own_address_of_a_main_device(
+    own: str, text: str, expected: bool, dirty: list[str]
+) -> None:
+    """It comes or goes: an event for aliases with networks of its family, and for labels that are
+    hosts."""
     observed = Observed()
     observed.impact.load(Index(declarations.parse([("t.conf", text)], lazy())))
     for _ in range(2):
@@ -299,6 +301,7 @@ def test_own_address_of_a_main_device(own: str, text: str, expected: bool) -> No
             change("eth0", own)
             observed.affected()
             assert observed.impact.affected.whole is expected
+            assert [*map(str, observed.impact.affected.dirty)] == dirty
             observed.impact.affected = type(observed.impact.affected)()
 
 

@@ -19,7 +19,7 @@ from netalias.model.names import AliasName
 MOST = 64 << 10
 """Bytes that may be read from the kernel, however many devices there are."""
 MACVLANS = "eth9:0-99 10.1.0.0/32+ kind macvlan\neth9:100-119 2001:db8::0/128+ kind macvlan\n"
-LABELS = "eth9:200-699 10.2.0.0/32+ kind label\n"
+LABELS = "eth9:200-699 10.2.0.0/32+ kind label\neth9:700-899 2001:db8:2::0/128+ kind label\n"
 WISHES = (
     "eth9:5 10.3.0.1",
     "eth9:5 10.1.0.6",
@@ -38,6 +38,8 @@ WISHES = (
     "eth9:300 10.3.0.1",
     "eth9:300 10.2.0.6",
     "eth9:300-",
+    "eth9:150 2001:db8::7 kind label",
+    "eth9:750 2001:db8:2::32",
     "eth8:0 10.1.0.5",
 )
 
@@ -86,12 +88,17 @@ def planned(engine: Engine, text: str, *, near: bool) -> tuple[bool, list[str], 
     return observed.partial, [command(step) for step in result.all_steps], result.notes
 
 
-def test_the_same_plan(labelled: Engine) -> None:
-    """Whatever was read, the steps and the notes are those of a reading of everything."""
-    ways = [planned(labelled, text, near=True) for text in WISHES]
-    for text, way in zip(WISHES, ways, strict=True):
-        assert way[1:] == planned(labelled, text, near=False)[1:], text
-    assert sum(way[0] for way in ways) > 5
+def test_the_same_plan(veth: Namespace, labelled: Engine) -> None:
+    """Whatever was read, the steps and the notes are those of a reading of everything: also where
+    hosts of others decide which labels the host sends from."""
+    for others in ((), ("2001:db8:4::4/128", "10.4.0.4/32"), ("10.9.0.1/24",)):
+        for other in others:
+            verb = "del" if other == "10.9.0.1/24" else "add"
+            veth.ip(f"addr {verb} {other} dev eth9")
+        ways = [planned(labelled, text, near=True) for text in WISHES]
+        for text, way in zip(WISHES, ways, strict=True):
+            assert way[1:] == planned(labelled, text, near=False)[1:], text
+        assert sum(way[0] for way in ways) > 5
 
 
 def test_little_is_read(crowded: Engine) -> None:

@@ -69,10 +69,10 @@ def test_an_ipv6_label_that_may_be_the_source(veth: Namespace) -> None:
     ("address", "own", "router", "command"),
     [
         ("fd00:3::9/64", "fd00:1::1/64", "fd00:1::2", "netalias eth9:0 deprecated"),
-        ("fd00:3::9", "fd00:1::1/64", "fd00:1::2", "netalias eth9:0 deprecated"),
-        ("10.3.0.9/24", "10.1.0.1/32", "10.2.0.1",
-         "netalias eth9:0- && netalias eth9:0 10.3.0.9/24 kind label"),
-        ("10.3.0.9/24", "10.3.0.1/32", "10.2.0.1",
+        ("2001:db8:4::9/64", "2001:db8:8::1/64", "2001:db8:8::2", "netalias eth9:0 deprecated"),
+        ("10.3.0.9/24", "10.1.0.1/32", "10.2.0.1", "netalias eth9:0 10.3.0.9/24"),
+        ("10.3.0.9/24", "10.3.0.1/32", "10.2.0.1", "netalias eth9:0 10.3.0.9/24"),
+        ("10.3.0.9/24", "10.1.0.1/24", "10.2.0.1",
          "netalias eth9:0- && netalias eth9:0 10.3.0.9/24 kind label"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import WARNING, Finding, finding, netalias
 from netalias.model import AF_INET, AF_INET6, address_text, prefix
+from netalias.observed.labels import Own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def source_address(facts: Facts) -> Iterator[Finding]:
 
 def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Alias | None:
     """The alias on *main* that the host sends from to a *destination*; None where it may: in a
-    network that only the alias has, or as it is declared."""
+    network that only the alias has, as it is declared, or to hosts that *own* is not for."""
     way = facts.ways.get(destination)
     source = way.source if way is not None else b""
     for alias in facts.on(main):
@@ -42,6 +43,8 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
             return None
         if prefix.contains(own.local, own.prefixlen, destination):
             return alias
+        if alias.family == AF_INET6 and not Own([own]).speaks_for(alias.address):
+            return None
         return None if prefix.contains(alias.address, alias.asked, destination) else alias
     return None
 
@@ -64,8 +67,9 @@ def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding
         why, command = "it is not deprecated", netalias(alias.name, "deprecated")
     else:
         why = "it comes before that in the list of addresses"
-        command = netalias(alias.name, "-")
-        command += f" && {netalias(alias.name, f'{text} kind {alias.kind}')}"
+        command = netalias(alias.name, text)
+        if not alias.sheltered:  # a route that leads past the networks of the main device
+            command = f"{netalias(alias.name, '-')} && {command} kind {alias.kind}"
     return finding(
         alias,
         WARNING,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from _struct import Struct
 
 from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, AF_INET6, Snapshot, hidden, names
+from netalias.model import AF_INET, AF_INET6, GROUP, NOTED, Snapshot, hidden, names
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -42,8 +42,12 @@ TRIES = 8
 """Aliases that are looked at for one with an IPv4 address."""
 HOST = {AF_INET: 32, AF_INET6: 128}
 """Prefix length of a host address."""
-INET = Struct("=HH4sHH4s")
-"""IFA_ADDRESS and IFA_LOCAL of an IPv4 address, which come first (inet_fill_ifaddr)."""
+INET = Struct("=HH4sHH4sHH")
+"""IFA_ADDRESS and IFA_LOCAL of an IPv4 address, which come first, and the header of IFA_LABEL, next
+where there is no broadcast address (inet_fill_ifaddr)."""
+INET6 = Struct("=HH16sHHI")
+"""IFA_ADDRESS, before which IFA_LOCAL would come, and IFA_RT_PRIORITY, where an IPv6 address has a
+metric (inet6_fill_ifaddr)."""
 SLOT = Struct("=H")
 """Slot of an IPv6 label in its metric (kinds/label.py), in the half that is written first or not;
 other bytes that are equal do no harm."""
@@ -210,16 +214,24 @@ class Sieve:
 
 
 def _plain_inet(data: bytes, at: int) -> bool:
-    """Whether an IPv4 address has no peer."""
+    """Whether an IPv4 address has no peer, and the label of an alias: another one may decide about
+    labels."""
     if len(data) < at + INET.size:
         return False
-    _, outer, peer, _, inner, local = INET.unpack_from(data, at)
-    return (outer, inner, peer) == (codec.IFA_ADDRESS, codec.IFA_LOCAL, local)
+    _, outer, peer, _, inner, local, size, last = INET.unpack_from(data, at)
+    if (outer, inner, last, peer) != (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL, local):
+        return False
+    return b":" in data[at + INET.size : at + INET.size + size - codec.ATTR.size]
 
 
 def _plain_inet6(data: bytes, at: int) -> bool:
-    """Whether an IPv6 address has no peer: IFA_LOCAL would come first (inet6_fill_ifaddr)."""
-    return len(data) >= at + 4 and codec.ATTR.unpack_from(data, at)[1] == codec.IFA_ADDRESS
+    """Whether an IPv6 address has no peer, and the metric of a label: another one may decide about
+    labels."""
+    if len(data) < at + INET6.size:
+        return False
+    _, outer, _, _, inner, metric = INET6.unpack_from(data, at)
+    ours = metric >> 16 == GROUP or metric >> 23 == NOTED >> 23
+    return (outer, inner) == (codec.IFA_ADDRESS, codec.IFA_RT_PRIORITY) and ours
 
 
 PLAIN = {AF_INET: _plain_inet, AF_INET6: _plain_inet6}
