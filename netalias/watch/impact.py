@@ -261,19 +261,19 @@ class Impact:
         self.affected.touched |= bool(slots)
         if address.protocol != PROTOCOL and event.field in ROUTING:
             self.affected.whole |= self.wished.relies({device.name, *device.altnames}, address)
-            self._mark(self._hosts(device, address.family), 0)
+            self.affected.whole |= self._has_hosts(device, address.family)
         if event.field == "label":
             self._relabel(event)
 
-    def _hosts(self, device: Device, family: int) -> Iterator[AliasName]:
-        """The labels on a main device that are hosts: whether its own addresses speak in their
-        place may have changed."""
+    def _has_hosts(self, device: Device, family: int) -> bool:
+        """Whether declared labels on a main device are hosts: its own addresses may speak in their
+        place now, or no longer."""
         for _, one in self.state.of(device.index, ADDRESS):
-            address = one.address
-            if address.family == family and not address.networked:
-                name = label_of(address, device)
-                if name is not None:
-                    yield name
+            if one.address.family == family and not one.address.networked:
+                name = label_of(one.address, device)
+                if name is not None and self.declared(name) in self.wished:
+                    return True
+        return False
 
     def _route(self, event: Event, device: Device, port_id: int) -> None:
         """A connected route was deleted: it concerns the aliases with its network on its device."""

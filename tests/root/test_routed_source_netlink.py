@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from speaking import ROUTER, World, hold
-from support import Namespace
+from support import Namespace, until
 from test_doctor import Doctor
 from test_machine_over_netlink import InNamespace
+from watcher import watching
 
 from netalias.engine import Engine, Setup
 from netalias.kernel.netlink import Netlink
@@ -104,3 +106,30 @@ def test_the_only_address_for_the_internet(veth: Namespace) -> None:
     assert source(veth, "2001:db8::1") == "2001:db8:2::9"
     assert source(veth, "fd00:2::1") == "fd00:1::1"
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
+def test_watch_follows_the_own_addresses(veth: Namespace, tmp_path: Path) -> None:
+    """They come after the labels, as by DHCP and router advertisements; that of IPv6 may no longer
+    be a source, and goes."""
+    file = tmp_path / "declared"
+    file.write_text("eth9:0 203.0.113.9 kind label\neth9:1 2001:db8:2::9 kind label\n")
+    cli = Doctor(veth)
+    with watching(veth, tmp_path / "net", str(file)):
+        cli.settled("eth9:1")
+        veth.ip("addr add 203.0.113.5/32 dev eth9")
+        veth.ip("route add default via 172.31.1.1 dev eth9 onlink")
+        veth.ip("addr add 2001:db8:1::1/64 dev eth9 nodad")
+        veth.ip("-6 route add default dev eth9")
+        until(lambda: source(veth, "198.51.100.1") == "203.0.113.5")
+        until(lambda: source(veth, "2001:db8:2::1") == "2001:db8:1::1")
+        assert cli.one("eth9:1")["deprecated"] is True
+        veth.ip("addr change 2001:db8:1::1/64 dev eth9 valid_lft 600 preferred_lft 0")
+        until(lambda: source(veth, "2001:db8:2::1") == "2001:db8:2::9")
+        veth.ip("addr change 2001:db8:1::1/64 dev eth9 valid_lft 600 preferred_lft 600")
+        until(lambda: source(veth, "2001:db8:2::1") == "2001:db8:1::1")
+        veth.ip("addr del 2001:db8:1::1/64 dev eth9")
+        until(lambda: source(veth, "2001:db8:2::1") == "2001:db8:2::9")
+        veth.ip("addr del 203.0.113.5/32 dev eth9")
+        veth.ip("addr add 203.0.113.5/32 dev eth9")
+        until(lambda: source(veth, "198.51.100.1") == "203.0.113.5")
+        assert cli.run("check", str(file)).returncode == 0
