@@ -28,10 +28,10 @@ def labels(cli: Command) -> list[tuple[str, str, bool]]:
 def made(cli: Command) -> Command:
     """With labels made by ip(8) on eth9, and an address without one."""
     for words in (
+        "10.9.0.1/32 dev eth9",
         "10.7.0.1/24 brd + dev eth9 label eth9:0",
         "10.7.0.2/24 brd + dev eth9 label eth9:1",
         "10.8.0.1/32 dev eth9 label eth9:2",
-        "10.9.0.1/32 dev eth9",
     ):
         cli.namespace.ip(f"addr add {words}")
     return cli
