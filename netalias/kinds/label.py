@@ -65,9 +65,9 @@ class Label(Kind):
         if not present.networked and not goal.entry.networked:
             # A host address has no use for its metric, so that is changed in place.
             present = present.copy(metric=goal.entry.metric)
-        if not (differs(present, goal.entry) or goal.last):
-            return in_place(alias, goal)
         main = goal.main
+        if not differs(present, goal.entry):
+            return _behind(main, alias.entry, goal.entry) if goal.last else in_place(alias, goal)
         phase = phase_of(alias.entry, goal.entry)
         coming = AddAddress(main.name, main.index, goal.entry)
         going = DelAddress(main.name, main.index, alias.entry, phase)
@@ -114,6 +114,25 @@ def note(goal: Goal, entry: Address) -> None:
 def phase_of(present: Address, wanted: Address) -> int:
     """The phase in which the *present* address is deleted for the *wanted* one."""
     return REMOVE if clashes(present, wanted, promote=True) else RETIRE
+
+
+def _behind(main: Device, present: Address, wanted: Address) -> list[Step]:
+    """The steps that put an IPv4 address behind the others, by adding it again.
+
+    Meanwhile it is there with another prefix length: else the kernel would delete the routes whose
+    source it is (fib_sync_down_addr of net/ipv4/fib_semantics.c).
+    """
+    length = 30 if present.prefixlen == 31 else 31
+    held = wanted.copy(prefixlen=length, flags=wanted.flags | IFA_F_NOPREFIXROUTE)
+    steps: list[Step] = [
+        AddAddress(main.name, main.index, held),
+        DelAddress(main.name, main.index, present),
+        AddAddress(main.name, main.index, wanted),
+        DelAddress(main.name, main.index, held),
+    ]
+    for step in steps:
+        step.phase = steps[0].phase  # one behind the other
+    return steps
 
 
 def _has_secondaries(entry: Address) -> bool:

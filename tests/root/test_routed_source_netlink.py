@@ -78,7 +78,8 @@ def test_own_addresses_speak(random: Random) -> None:
 )
 def test_a_cloud_host(veth: Namespace, label: str, own: str, route: str, host: str) -> None:
     """The label came first, as at boot. Its standing declaration is a difference; one run makes
-    the own address the source, by a route that was there all the time; doctor is content."""
+    the own address the source, by a route that was there all the time; doctor is content. A route
+    of others whose source is the label stays."""
     cli = Doctor(veth)
     six, mine = ":" in own, own.split()[0].partition("/")[0]
     line = f"eth9:0 {label} kind label"
@@ -86,12 +87,16 @@ def test_a_cloud_host(veth: Namespace, label: str, own: str, route: str, host: s
     cli.settled("eth9:0")
     veth.ip(f"addr add {own} dev eth9" + " nodad" * six)
     veth.ip(f"{'-6' if six else '-4'} route add {route}")
+    others = f"192.0.2.0/24 dev eth9 src {label}"
+    if not six:
+        veth.ip(f"route add {others}")
     assert cli.run("check", "-", input=f"{line}\n").returncode == 3
     assert source(veth, host) == label or "peer" in own
     found = [one for one in cli.findings() if one["check"] == "source-address"]
     assert len(found) == ("peer" not in own and not six)
     cli.run("reconcile", "-", input=f"{line}\n")
     assert source(veth, host) == mine
+    assert six or source(veth, "192.0.2.1") == label
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
     assert cli.run("check", "-", input=f"{line}\n").returncode == 0
 
