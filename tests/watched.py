@@ -44,7 +44,7 @@ class Announced:
         self.kernel = kernel
         self.state = State()
         self.port_id = 0
-        self.lost = False
+        self.lost = self.missed = self.behind = False
         self.fails = 0
         self.count = 0
 

@@ -161,9 +161,8 @@ class Controller:
                 self.wake = 0.0
                 count += 1
         finally:
-            if monitor.lost:
-                self.wake = 0.0
             affected = impact.affected
+            self._look_back(affected)
             self.touched |= affected.touched
             self.republish |= affected.republish
             self.linked |= affected.linked
@@ -171,6 +170,19 @@ class Controller:
             affected.touched = affected.republish = False
             affected.linked, affected.readdressed = set(), set()
         return count
+
+    def _look_back(self, affected: Affected) -> None:
+        """After lost announcements have everything compared if steps were sent before: what these
+        made may be gone again, and between two readings that have it neither is no difference."""
+        monitor, kernel = self._monitor, self.engine.kernel
+        if monitor.missed and kernel.changed:
+            affected.whole = True
+            self.wake = 0.0
+        monitor.missed = False
+        if monitor.lost:
+            self.wake = 0.0
+        elif not monitor.behind:
+            kernel.changed = False
 
     def _note(self, device: Device) -> None:
         """Note the device of an alias that is gone: it gets its index and MAC back."""

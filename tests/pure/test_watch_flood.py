@@ -58,6 +58,29 @@ def test_a_fallen_main_device_frees_its_aliases(watched: Watched, flood: Flood) 
     assert watched.names() == ["eth1:0"]
 
 
+def test_what_is_undone_before_it_is_known(watched: Watched) -> None:
+    """Where the announcements of both are lost: neither the reading before nor the one after it has
+    the alias, which is no difference."""
+    watched.kernel.remove_device("eth0_1")
+    watched.controller.read_events()
+    watched.act()
+    watched.kernel.remove_device("eth0_1")
+    watched.monitor.missed = True
+    watched.quiet()
+    assert watched.names() == ["eth0:0", "eth0:1", "eth0:2", "eth1:0"]
+
+
+def test_announcements_of_others_are_lost(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing was done since the last ones nothing is compared, however often that is."""
+    monkeypatch.setattr(watched.engine, "transaction", None)
+    for _ in range(3):
+        watched.monitor.missed = True
+        watched.quiet()
+    assert watched.controller.wake is None
+
+
 def test_everything_is_read_again_at_a_pace(watched: Watched, flood: Flood) -> None:
     """Until nothing is lost: no event may come that tells of it."""
     watched.controller.read_events()

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
 
 import pytest
 from command import Command
@@ -15,7 +18,12 @@ from storm import Storm
 from support import Namespace, until
 from watcher import Watch, watching
 
+import netalias
+from netalias.desired import declarations
 from netalias.kernel.netlink.monitor import Monitor
+from netalias.kernel.netlink.subscription import port_id_of
+from netalias.system.journal import Journal
+from netalias.watch.controller import Controller
 
 pytestmark = pytest.mark.alone  # a flood keeps the kernel's one lock for devices and addresses busy
 
@@ -96,6 +104,33 @@ def test_a_flood_is_read_in_parts(cli: Command) -> None:
     assert list(stream.read()) == []
     storm.close()
     stream.close()
+
+
+def test_what_is_undone_before_it_is_known(cli: Command) -> None:
+    """A watcher whose buffer is too small for what it does itself, as in a container, reads
+    everything again; a label that it never heard of, and that is gone by then, comes back."""
+    text = "eth9:0-199 10.0.0.0/32+ kind label\n"
+    with cli.namespace:
+        engine = netalias.open()
+        own = port_id_of(engine.kernel.fileno())
+        monitor = Monitor(media=False, connected=True, latest=own, buffer=4096)
+    journal, checkpoint = Journal(stream=StringIO()), SimpleNamespace(reason=lambda digest: "")
+    controller = Controller(engine, monitor, journal, monotonic, checkpoint)  # type: ignore[arg-type]
+    for _ in monitor.start():
+        pass
+    controller.load(declarations.parse([("t.conf", text)], engine.registry))
+    controller.act()
+    cli.namespace.ip("addr del 10.0.0.7/32 dev eth9")
+
+    def whole() -> bool:
+        controller.read_events()
+        if controller.wake is not None and controller.wake <= monotonic():
+            controller.act()
+        return len(cli.names()) == 200
+
+    until(whole)
+    engine.close()
+    monitor.close()
 
 
 def test_it_heals_while_a_storm_goes_on(cli: Command, conf: Path, tmp_path: Path) -> None:

@@ -110,19 +110,14 @@ class Monitor:
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *connected*: of the routes only the deletion of those that the kernel itself has added, and of
     rules and routes with our mark, which the state knows nothing of; and our local routes, which it
-    does know.
-    *latest*: of an address that changes several times between two readings only the last change,
-    unless it is by the socket with this netlink port ID; and in a flood what is known, with
-    ``lost``.
-    *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is the
-    descriptor of the socket of an earlier monitor, whose unread announcements are the first events
-    after start(). ``port_id`` is the
-    netlink port ID of the request behind the event that is being given, 0 if there is none, or none
-    is known. ``lost``:
-    announcements were lost, and reading everything again has failed, or some were lost
-    during it; read() tries
-    it again.
-    Raises KernelError.
+    does know. *latest*: of an address that changes several times between two readings only the last
+    change, unless it is by the socket with this netlink port ID; and in a flood what is known, with
+    ``lost``. *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is
+    the descriptor of the socket of an earlier monitor, whose unread announcements are the first
+    events after start(). ``port_id`` is the netlink port ID of the request behind the event that is
+    being given, 0 if there is none, or none is known. ``lost``: announcements were lost, and
+    reading everything again has failed, or some were lost during it; read() tries it again.
+    ``missed``: some were lost since the reader has reset it. Raises KernelError.
     """
 
     def __init__(
@@ -139,7 +134,7 @@ class Monitor:
         self._adopted = adopted >= 0
         self.state = State()
         self.port_id = 0
-        self.lost = False
+        self.lost = self.missed = False
         self._routes = routes
         self._stale = False
         self._unplaced: set[int] = set()
@@ -165,6 +160,11 @@ class Monitor:
         """The descriptor of the socket that receives the announcements of rtnetlink."""
         return self._heard.fileno()
 
+    @property
+    def behind(self) -> bool:
+        """Whether there may be more announcements than the last read() has taken."""
+        return self._heard.behind
+
     def filenos(self) -> list[int]:
         """Those that are to be polled for reading."""
         found = [self._heard.fileno()]
@@ -178,6 +178,7 @@ class Monitor:
             yield from difference(self.state, self._dumped())
         else:
             yield from self._again()
+        self.missed = False
         self._place()
         if self._media is not None and self._media.present:
             yield from self._told(self._media.all())
@@ -274,6 +275,7 @@ class Monitor:
         """
         while True:
             meanwhile: set[int] = set()
+            self.missed = True
             self._heard.drain()
             fresh = self._dumped()
             lost = False

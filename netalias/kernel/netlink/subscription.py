@@ -73,7 +73,7 @@ class Subscription:
 
     *buffer* is its receive buffer in bytes, 0 for a large one. The namespace is that of the calling
     thread, or that of the socket whose descriptor is *adopted*, with what it has not read yet.
-    Raises KernelError.
+    ``behind``: the last latest() ended before everything was read. Raises KernelError.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Subscription:
             else socket(AF_NETLINK, SOCK_RAW, protocol, adopted)
         )
         self._buffer = bytearray(CHUNK)
+        self.behind = False
         self.sequence = 0
         for group in groups:
             self.join(group)
@@ -159,7 +160,7 @@ class Subscription:
         What the socket with the netlink port ID *own* has caused is given all the same: whoever
         waits for its own change has to see it, and that it was undone.
         """
-        left = most
+        left, self.behind = most, True
         while left > 0:
             found = list(islice(iter(self._receive, b""), min(CHUNKED, left)))
             for data in superseded(found, own):
@@ -169,6 +170,7 @@ class Subscription:
                 for kind, own, sequence, start, end in messages(data):
                     yield kind, own, sequence, data, start, end
             if len(found) < CHUNKED:
+                self.behind = False
                 return
             left -= len(found)
 
