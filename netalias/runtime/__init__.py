@@ -13,7 +13,7 @@ is refused; drafts are made anew (O_EXCL).
 from __future__ import annotations
 
 import os
-from errno import EACCES, EAGAIN, EINVAL, ELOOP, ENOTDIR, ENXIO, EPERM, EROFS
+from errno import EACCES, EAGAIN, EINVAL, ELOOP, EMFILE, ENFILE, ENOTDIR, ENXIO, EPERM, EROFS
 
 from netalias import errors
 
@@ -36,6 +36,8 @@ SPARE = 8
 """Folders under /tmp that a user tries: others may have made the first ones."""
 SIZE_MAX = 1 << 20
 """Bytes that are read of a small file at most."""
+LACKING = (EMFILE, ENFILE)
+"""Errors against which no other place helps."""
 S_IFMT, S_IFREG = 0o170000, 0o100000
 """File types: linux/stat.h, inode(7)."""
 
@@ -149,21 +151,22 @@ def _own_files(directory: str, cookie: int) -> None:
         if error.errno not in (EINVAL, ELOOP, ENXIO):  # ENXIO: a socket
             raise
         found = b"none"
-    marks = _marks(directory, cookie)
-    if found == marks[0]:
+    # Elsewhere than in SYSTEM files may outlast the boot, after which the cookies begin anew.
+    lasting = not directory.startswith(f"{SYSTEM}/")
+    mark = b"%d\n" % cookie + (_boot() if lasting else b"")
+    if found == mark:
         return
-    lost = not found and len(marks) > 1 and os.path.exists(directory + COOKIE)
-    if lost or (found and found not in marks):
+    lost = not found and lasting and os.path.exists(directory + COOKIE)
+    if lost or (found and not _is_mark(found, cookie)):
         _empty(directory)
-    replace_file(directory + COOKIE, marks[0])
+    replace_file(directory + COOKIE, mark)
 
 
-def _marks(directory: str, cookie: int) -> list[bytes]:
-    """The content of COOKIE, and the one of a former version where that is another. Elsewhere than
-    in SYSTEM files may outlast the boot, after which the cookies begin anew: so it has the boot
-    too."""
+def _is_mark(found: bytes, cookie: int) -> bool:
+    """Whether COOKIE says that the files are of this namespace. It has the boot or not, wherever it
+    is: a version did not write that, and the folder may be SYSTEM by another name (a link)."""
     mark = b"%d\n" % cookie
-    return [mark] if directory.startswith(f"{SYSTEM}/") else [mark + _boot(), mark]
+    return found == mark or found == mark + _boot()
 
 
 def _boot() -> bytes:
@@ -319,7 +322,7 @@ def owned(directory: str, cookie: int) -> str:
         found = read_file(directory + COOKIE) if directory and cookie else b""
     except OSError:
         return ""
-    return directory if not found or found in _marks(directory, cookie) else ""
+    return directory if not found or _is_mark(found, cookie) else ""
 
 
 def recall(directory: str) -> bytes:
@@ -365,23 +368,27 @@ def _open(namespace: int, access: int) -> tuple[int, str]:
         except OSError as error:
             if len(places) == 1 or (base == SYSTEM and not _denied(base, error)):
                 at = os.path.join(path, error.filename) if error.filename else path
-                raise errors.StateError(
-                    f"{at}: {error.strerror}", f"{VARIABLE}=FOLDER names another place"
-                ) from None
+                hint = "" if error.errno in LACKING else f"{VARIABLE}=FOLDER names another place"
+                raise errors.StateError(f"{at}: {error.strerror}", hint) from None
+    if len(places) == 1:
+        raise errors.StateError(f"{places[0]}: it belongs to another user", f"{VARIABLE} names it")
     raise errors.StateError(
         "there is no runtime directory that this user may write to", f"{VARIABLE}=FOLDER names one"
     )
 
 
 def make_folders(path: str) -> None:
-    """Make a folder and its parents, for everybody to read whatever the umask is."""
-    if os.path.isdir(path):
-        return
-    make_folders(os.path.dirname(path))
-    try:
-        make_folder(path)
-    except FileExistsError:
-        pass
+    """Make a folder and its parents, for everybody to read whatever the umask is. Raises
+    OSError."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for one in reversed(missing):
+        try:
+            make_folder(one)
+        except FileExistsError:
+            pass
 
 
 def make_folder(path: str) -> None:
@@ -460,10 +467,13 @@ def _trusted(base: str) -> bool:
 
 def _bases() -> list[str]:
     """The possible parents of the directory. Those under /tmp have the inode of the user namespace
-    in their names, since different users may have uid 0 in theirs."""
+    in their names, since different users may have uid 0 in theirs. Raises StateError."""
     named = os.environ.get(VARIABLE, "")
-    if named.startswith("/"):
-        return [named.rstrip("/")]
+    if named:
+        if not named.startswith("/"):
+            raise errors.StateError(f"{VARIABLE}={named}: it has to be an absolute path")
+        # One name of each place: /var/run/netalias is SYSTEM.
+        return [os.path.realpath(named).rstrip("/") or "/."]
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
     spare = [private, *(f"{private}-{number}" for number in range(1, SPARE))]

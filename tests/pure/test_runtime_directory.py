@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from errno import EACCES, EINVAL, ENOSPC, EROFS
+from errno import EACCES, EINVAL, EMFILE, ENOSPC, EROFS
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,71 @@ def test_a_parent_that_cannot_be_made(base: Path) -> None:
         taken()
 
 
+def test_the_usual_folder_by_another_name(
+    system: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is the same one, as /var/run/netalias is: nothing in it is taken for another namespace's,
+    in turn."""
+    place = taken(cookie=7)
+    (place / "settings").write_text("x")
+    (tmp_path / "link").symlink_to(system.parent)
+    monkeypatch.setenv(runtime.VARIABLE, f"{tmp_path}/link//netalias")
+    assert taken(cookie=7) == place
+    monkeypatch.delenv(runtime.VARIABLE)
+    assert taken(cookie=7) == place
+    assert (place / "settings").exists()
+
+
+def test_the_usual_folder_is_a_link(
+    system: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever names what it leads to, and whoever does not, are of one namespace."""
+    (tmp_path / "elsewhere").mkdir()
+    system.symlink_to("elsewhere")
+    (taken(cookie=7) / "settings").write_text("x")
+    for named in (str(tmp_path / "elsewhere"), "", str(system)):
+        monkeypatch.setenv(runtime.VARIABLE, named)
+        place = taken(cookie=7)
+        assert (place / "settings").exists()
+        assert owned(str(place), 7) == str(place)
+
+
+@pytest.mark.parametrize("named", ["run", "./run", "~/run", " "])
+def test_the_environment_names_no_absolute_path(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """It is refused: whoever names another folder does not mean the usual one."""
+    monkeypatch.setenv(runtime.VARIABLE, named)
+    for look in (taken, lambda: RuntimeDirectory(INODE, 0).path):
+        with pytest.raises(errors.StateError, match="absolute path"):
+            look()
+
+
+@pytest.mark.parametrize("named", ["/", "//", "/../"])
+def test_the_environment_names_the_root(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """A folder like any other."""
+    monkeypatch.setenv(runtime.VARIABLE, named)
+    (base,) = runtime._bases()
+    make_folders(base)
+    assert runtime._trusted(base) == (os.stat("/").st_uid == os.geteuid())
+
+
+@pytest.mark.parametrize("named", ["/dev/null", "/dev/null/x", "/proc/x", "/" + "x" * 300])
+def test_the_environment_names_no_folder(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """The path is told."""
+    monkeypatch.setenv(runtime.VARIABLE, named)
+    with pytest.raises(errors.StateError, match=f"^{named}"):
+        taken()
+
+
+def test_the_folder_of_the_environment_is_another_user_s(base: Path) -> None:
+    """He could put in it what this user believes."""
+    base.mkdir()
+    given_away(base)
+    with pytest.raises(errors.StateError, match=f"^{base}: it belongs to another user"):
+        taken()
+
+
 @pytest.mark.parametrize("errno", [ENOSPC, EROFS])
 def test_full_or_read_only(system: Path, monkeypatch: pytest.MonkeyPatch, errno: int) -> None:
     """The change is refused: two runs under two locks would not see each other."""
@@ -120,6 +185,14 @@ def test_full_or_read_only(system: Path, monkeypatch: pytest.MonkeyPatch, errno:
     with pytest.raises(errors.StateError, match=os.strerror(errno)) as caught:
         taken()
     assert runtime.VARIABLE in caught.value.hint
+
+
+def test_no_descriptor_is_left(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other place has one."""
+    failing(monkeypatch, EMFILE)
+    with pytest.raises(errors.StateError, match=os.strerror(EMFILE)) as caught:
+        taken()
+    assert not caught.value.hint
 
 
 @pytest.fixture
