@@ -707,7 +707,7 @@ class Transaction:
             return
         from netalias.engine.texts import refresh
 
-        problem = refresh(TEXTS, namespace, engine.observe)
+        problem = refresh(TEXTS, namespace, engine.observe, engine.within)
         if problem and engine.setup.warn is not None:
             engine.setup.warn(problem)
 

@@ -1,6 +1,6 @@
 """Up-to-date texts in a folder: ``aliases`` and ``alias_types`` (views/texts.py).
 
-The folder belongs to one network namespace; the hidden file CLAIM in it holds the inode of that.
+The folder belongs to one network namespace; the hidden file CLAIM in it tells which one.
 A writer holds a flock(2) on CLAIM: a resident (``netalias watch``) for its life, a command while it
 writes. So a command never replaces the newer text of a resident, and never writes into the folder
 of another namespace. CLAIM is never removed, since a lock on a removed file excludes nobody.
@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from netalias import errors
 from netalias.runtime import check_regular, make_folder, make_folders, trusted
 from netalias.system.backoff import PACE, Pace
-from netalias.system.netns import abandoned
+from netalias.system.netns import abandoned, device_table
 from netalias.views.texts import NAMES, texts
 from procfs.publish import publish
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CLAIM = ".namespace"
 CLAIM_MAX = 64
-"""Bytes that are read of CLAIM, more than any number has."""
+"""Bytes that are read of CLAIM, more than two numbers have."""
 FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """A FIFO in the place of CLAIM would be waited for under the lock."""
 WRITABLE = 0o022
@@ -84,14 +84,15 @@ class Folder:
         """The descriptor of the locked claim, -1 without one."""
         return self._claim
 
-    def owner(self) -> int:
-        """The inode of the namespace that has claimed the folder, 0 for none. Raises OSError."""
+    def owner(self) -> tuple[int, int]:
+        """The inode of the namespace that has claimed the folder, and that of its table of devices:
+        0 for none. Raises OSError."""
         try:
             file = self._opened(os.O_RDONLY)
         except FileNotFoundError:
-            return 0
+            return 0, 0
         try:
-            return _inode(file)
+            return _claimed(file)
         finally:
             os.close(file)
 
@@ -132,19 +133,20 @@ class Folder:
         self._claim = file
         return True
 
-    def name(self, namespace: int) -> None:
-        """Claim the folder for *namespace*; the lock is held.
+    def name(self, namespace: int, table: int) -> None:
+        """Claim the folder for *namespace*, which has this *table* of devices; the lock is held.
 
         Raises OSError; StateError if there are texts in an unclaimed folder: ``/etc/aliases`` is
         not ours.
         """
-        before = _inode(self._claim)
-        if before == namespace:
+        before = _claimed(self._claim)
+        if before == (namespace, table):
             return
-        found = set(NAMES).intersection(os.listdir(self._fd)) if not before else ()
+        found = set(NAMES).intersection(os.listdir(self._fd)) if not before[0] else ()
         if found:
             raise errors.StateError(f"{self.path}/{min(found)}: netalias did not write it")
-        os.ftruncate(self._claim, os.pwrite(self._claim, b"%d\n" % namespace, 0))
+        text = b"%d %d\n" % (namespace, table) if table else b"%d\n" % namespace
+        os.ftruncate(self._claim, os.pwrite(self._claim, text, 0))
 
     def stands(self) -> bool:
         """Whether the path still leads to this folder, and its claim is the locked file."""
@@ -159,20 +161,26 @@ class Folder:
         publish(f"/proc/self/fd/{self._fd}", texts(lambda: observed))
 
 
-def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
+def refresh(
+    path: str,
+    namespace: int,
+    observed: Callable[[], Observed],
+    within: Callable[[Callable[[], int]], int],
+) -> str:
     """Refresh the texts after a change by a command, which holds the lock of the namespace.
 
-    The folder is left alone if it belongs to another namespace that somebody still holds, if a
-    resident holds the folder, or if this user cannot read its claim. Returns a sentence if the
-    texts are outdated now; else empty.
+    *namespace* is the inode of that; *within* calls a function inside it. The folder is left alone
+    if it belongs to another namespace that somebody still holds, if a resident holds the folder, or
+    if this user cannot read its claim. Returns a sentence if the texts are outdated now; else
+    empty.
     """
     mine = False
     try:
         with Folder(path) as folder:
-            owner = folder.owner()
+            owner, known_by = folder.owner()
             mine = owner == namespace
-            if (owner in (0, namespace) or abandoned(owner)) and folder.lock():
-                folder.name(namespace)
+            if (owner in (0, namespace) or abandoned(owner, known_by)) and folder.lock():
+                folder.name(namespace, within(device_table))
                 mine = True
                 folder.write(observed())
     except (OSError, errors.NetaliasError) as error:
@@ -180,10 +188,13 @@ def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
     return ""
 
 
-def _inode(file: int) -> int:
-    """The inode that a claim holds; 0 for any other content."""
-    text = os.pread(file, CLAIM_MAX, 0).strip()
-    return int(text) if text.isdigit() else 0
+def _claimed(file: int) -> tuple[int, int]:
+    """The two inodes that a claim holds, the second one 0 as up to version 0.4; (0, 0) for any
+    other content."""
+    found = os.pread(file, CLAIM_MAX, 0).split()
+    if len(found) not in (1, 2) or not all(map(bytes.isdigit, found)):
+        return 0, 0
+    return int(found[0]), int(found[1]) if found[1:] else 0
 
 
 def _unwritten(path: str, error: Exception) -> str:
@@ -194,15 +205,23 @@ def _unwritten(path: str, error: Exception) -> str:
 class Texts:
     """The texts of a resident: claim() the folder, then write() whenever due() is 0.
 
-    *namespace* is the inode of the network namespace, *clock* counts seconds. The first write is
-    due at once.
+    *namespace* is the inode of the network namespace, *table* that of its table of devices, 0 if it
+    is not known. *clock* counts seconds. The first write is due at once.
     """
 
-    __slots__ = ("_clock", "_folder", "_namespace", "_pace", "_path", "_trouble")
+    __slots__ = ("_clock", "_folder", "_namespace", "_pace", "_path", "_table", "_trouble")
 
-    def __init__(self, path: str, namespace: int, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        path: str,
+        namespace: int,
+        clock: Callable[[], float] = monotonic,
+        *,
+        table: int = 0,
+    ) -> None:
         self._path = os.path.abspath(path)
         self._namespace = namespace
+        self._table = table
         self._clock = clock
         self._folder: Folder | None = None
         self._pace = Pace()
@@ -232,7 +251,7 @@ class Texts:
                 if self._clock() >= end:
                     raise errors.StateError(f"{self._path}: another netalias watch keeps it")
                 sleep(PACE)
-            folder.name(self._namespace)
+            folder.name(self._namespace, self._table)
         except OSError as error:
             folder.close()
             raise errors.StateError(f"{self._path}: {error.strerror}") from None

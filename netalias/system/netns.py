@@ -61,12 +61,23 @@ def held(name: str) -> str:
         return f"/proc/self/fd/{_open(name)}"
 
 
-def abandoned(inode: int) -> bool:
+def device_table() -> int:
+    """The inode of the table of devices of the thread's network namespace, which each has for
+    itself; 0 where that cannot be seen."""
+    try:
+        return os.stat(f"{PROC}/thread-self/net/dev").st_ino
+    except OSError:
+        return 0
+
+
+def abandoned(inode: int, table: int = 0) -> bool:
     """Whether no process is in the network namespace with this inode or has it open, and no mount
     of this mount namespace holds it (nsfs). False where this process may not see that.
 
     A process of others may hide its namespaces and descriptors (ptrace(2), access mode checking).
-    Which namespace it is in can be seen all the same; it counts as having no other one open.
+    Which namespace it is in is seen by its table of devices, if *table* tells that of the namespace
+    in question, or if another process that hides nothing is there too. It counts as having no other
+    namespace open.
     """
     held = f"net:[{inode}]"
     try:
@@ -82,6 +93,8 @@ def abandoned(inode: int) -> bool:
                     return False
             except PermissionError:
                 hidden.append(pid)
+        if table:
+            return table not in _tables(hidden)
         return not hidden or _tables(hidden) <= _tables(set(pids).difference(hidden))
     except OSError:
         return False

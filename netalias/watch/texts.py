@@ -41,11 +41,11 @@ LATE = 0.1
 class TextService:
     """The texts in the folder *place*, kept up to date, and a server of them.
 
-    *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *clock*
-    counts seconds. *health* is asked for by the word ``health``. *first* gives the seconds until
-    something that comes before a text, None for nothing. *adopted* are the descriptors of the claim
-    and of the listening socket of a watcher that has handed them over, -1 for none. Raises
-    StateError.
+    *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *table*
+    that of its table of devices, *clock* counts seconds. *health* is asked for by the word
+    ``health``. *first* gives the seconds until something that comes before a text, None for
+    nothing. *adopted* are the descriptors of the claim and of the listening socket of a watcher
+    that has handed them over, -1 for none. Raises StateError.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class TextService:
         *,
         place: str,
         namespace: int,
+        table: int = 0,
         wanted: bool,
         health: Health | None = None,
         first: Callable[[float], float | None] = lambda now: None,
@@ -72,7 +73,7 @@ class TextService:
         self._socket = ""
         self._subscribers = Subscribers(controller.engine, journal, clock)
         try:
-            texts = Texts(place, namespace)
+            texts = Texts(place, namespace, table=table)
             texts.claim(adopted=adopted[0])
             self._texts = texts
             self._socket = place + SOCKET

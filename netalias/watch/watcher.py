@@ -17,6 +17,7 @@ from netalias.system.guarded import Guarded
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
+from netalias.system.netns import device_table
 from netalias.system.signals import DEFAULT, Signals
 from netalias.watch.announcer import Announcer
 from netalias.watch.checkpoint import Checkpoint
@@ -273,6 +274,7 @@ class Watcher:
             monotonic,
             place=self._place,
             namespace=namespace,
+            table=self.engine.within(device_table),
             wanted=bool(self._settings.texts),
             health=self.health,
             first=self.announcer.due,

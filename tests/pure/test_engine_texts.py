@@ -28,6 +28,8 @@ from netalias.views.texts import NAMES, answer
 
 HERE, THERE = 4026531840, 4026532001
 """Inodes of two network namespaces."""
+TABLE = 4026532200
+"""That of the table of devices of either."""
 
 
 class Clock:
@@ -51,7 +53,7 @@ class Stage:
         self.path = str(folder)
 
     def refresh(self, namespace: int = HERE) -> str:
-        return refresh(self.path, namespace, self.engine.observe)
+        return refresh(self.path, namespace, self.engine.observe, lambda work: TABLE)
 
     def texts(self, namespace: int = HERE) -> Texts:
         made = Texts(self.path, namespace)
@@ -166,7 +168,7 @@ def test_a_command_claims_and_writes(stage: Stage):
     stage.folder.mkdir(0o755)
     assert stage.refresh() == ""
     assert stage.lines == ["eth0:0"]
-    assert (stage.folder / live.CLAIM).read_text() == f"{HERE}\n"
+    assert (stage.folder / live.CLAIM).read_text() == f"{HERE} {TABLE}\n"
     assert (stage.folder / "alias_types").read_bytes().startswith(b"type    name            n_att")
     stage.engine.delete("eth0:0")
     assert stage.refresh() == ""
@@ -177,7 +179,7 @@ def test_a_command_leaves_the_folder_of_another_namespace(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a word nor a byte, as long as somebody is there."""
-    monkeypatch.setattr(live, "abandoned", lambda inode: False)
+    monkeypatch.setattr(live, "abandoned", lambda inode, table: False)
     stage.folder.mkdir(0o755)
     assert stage.refresh(THERE) == ""
     before = (stage.folder / "aliases").stat()
@@ -192,12 +194,35 @@ def test_a_command_takes_over_what_a_gone_namespace_had(
     """Its texts are void: nobody would see them go out of date."""
     stage.folder.mkdir(0o755)
     assert stage.refresh(THERE) == ""
-    monkeypatch.setattr(live, "abandoned", lambda inode: inode == THERE)
+    monkeypatch.setattr(live, "abandoned", lambda inode, table: inode == THERE)
     stage.engine.create("eth0:1", "192.0.2.2/32")
     assert stage.refresh(HERE) == ""
     assert "eth0:1" in stage.lines
     with Folder(stage.path) as folder:
-        assert folder.owner() == HERE
+        assert folder.owner() == (HERE, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        (f"{THERE}\n", (THERE, 0)),  # as up to version 0.4
+        (f"{THERE} 4026532100\n", (THERE, 4026532100)),
+        (f"{THERE} 1 2\n", (0, 0)),
+        (f"{THERE} -1\n", (0, 0)),
+        ("", (0, 0)),
+    ],
+)
+def test_what_a_claim_says(stage: Stage, text: str, owner: tuple[int, int]) -> None:
+    """The inode of the namespace, and that of its table of devices if it is known; the next writer
+    of that namespace adds it."""
+    stage.folder.mkdir(0o755)
+    claim = stage.folder / live.CLAIM
+    claim.write_text(text)
+    with Folder(stage.path) as folder:
+        assert folder.owner() == owner
+    namespace = owner[0] or HERE
+    assert stage.refresh(namespace) == ""
+    assert claim.read_text() == f"{namespace} {TABLE}\n"
 
 
 def test_a_command_leaves_the_texts_to_a_resident(stage: Stage):

@@ -80,3 +80,14 @@ def test_a_process_that_hides_its_namespaces(
         (proc / "1/net/dev").touch()
     assert netns.abandoned(HELD) == elsewhere
     assert not netns.abandoned(OTHER)
+    hidden = (proc / "1/net/dev").stat().st_ino
+    assert not netns.abandoned(HELD, hidden)
+    assert netns.abandoned(HELD, hidden + 1)  # of neither process
+    assert not netns.abandoned(OTHER, hidden + 1)
+
+
+def test_the_table_of_devices_is_that_of_the_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the thread, as everybody else sees it; 0 without procfs."""
+    assert netns.device_table() == os.stat(f"/proc/{os.getpid()}/net/dev").st_ino
+    monkeypatch.setattr(netns, "PROC", "/nowhere")
+    assert netns.device_table() == 0

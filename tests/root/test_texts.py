@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,9 @@ def place(cli: Command) -> Iterator[Place]:
 def test_every_change_refreshes(place: Place, tmp_path: Path):
     """Create, re-address, batch, reconcile, adopt, delete; the claim names the namespace."""
     assert place("eth9:0", "192.0.2.1/32") == ["eth9:0"]
-    assert (place.folder / CLAIM).read_text() == f"{place.namespace.inode}\n"
+    with place.namespace:
+        table = os.stat("/proc/thread-self/net/dev").st_ino
+    assert (place.folder / CLAIM).read_text() == f"{place.namespace.inode} {table}\n"
     place("eth9:0", "192.0.2.7/32")
     assert "192.0.2.7" in place.text
     lines = "eth9:1 192.0.2.2/32\neth9:2 2001:db8::2/128\neth9:0-\n"
