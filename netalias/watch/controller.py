@@ -176,7 +176,7 @@ class Controller:
         made may be gone again, and between two readings that have it neither is no difference."""
         monitor, kernel = self._monitor, self.engine.kernel
         if monitor.missed and kernel.changed:
-            affected.whole = True
+            affected.whole, kernel.changed = True, False
             self.wake = 0.0
         monitor.missed = False
         if monitor.lost:

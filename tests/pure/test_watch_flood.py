@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from watched import Watched
@@ -79,6 +80,29 @@ def test_announcements_of_others_are_lost(
         watched.monitor.missed = True
         watched.quiet()
     assert watched.controller.wake is None
+
+
+def test_everything_is_compared_once(
+    watched: Watched, flood: Flood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a repair, however many announcements are lost from then on: nothing more was made."""
+    rounds: list[int] = []
+    heal_all = watched.controller._healing.heal_all
+
+    def counting(*words: Any) -> bool:
+        rounds.append(len(rounds))
+        return heal_all(*words)
+
+    monkeypatch.setattr(watched.controller._healing, "heal_all", counting)
+    watched.kernel.remove_device("eth0_1")
+    watched.controller.read_events()
+    watched.act()
+    for _ in range(5):
+        watched.monitor.missed = True
+        watched.controller.read_events()
+        watched.now += BUSY
+        watched.act()
+    assert len(rounds) == 1
 
 
 def test_everything_is_read_again_at_a_pace(watched: Watched, flood: Flood) -> None:
