@@ -146,7 +146,12 @@ class Wire:
         self.told.append((over or name, mac or self.memory.device(name).mac, text(address)))
 
     def announce(
-        self, items: Sequence[announce.Announcement], rate: float, *, aside: bool
+        self,
+        items: Sequence[announce.Announcement],
+        rate: float,
+        *,
+        aside: bool,
+        changes: object = None,
     ) -> list[errors.NetaliasError]:
         self.open()
         devices = self.memory.snapshot().devices
