@@ -58,6 +58,8 @@ FRAMES_AT_FIRST = 10
 FRAMES_AT_LEAST = 2
 """Largest datagrams that may be on their way before the rate was measured (RFC 6928 has so many
 segments), and after."""
+ROUNDED = 0.00001
+"""Seconds by which a round-trip time may be wrong, since stamps are whole microseconds."""
 HOPE = 50
 """SAMPLEs after which it is believed to be as fast as the fastest one in any case."""
 UNKNOWN = 250_000.0
@@ -240,8 +242,11 @@ class Member:
         if not ours:
             return
         if beat.held != NEVER:
-            away = unwrap(int(now * MICROSECONDS) - beat.echo, 0) - beat.held
-            self._time(away / MICROSECONDS, now)
+            age = unwrap(int(now * MICROSECONDS) - beat.echo, 0) / MICROSECONDS
+            # A host that was suspended echoes what it heard before, and does not know for how long
+            # it has held that. Stamps from before the link came back are none.
+            if self.since is None or (self.up and 0 <= age <= now - self.since):
+                self._time(age - beat.held / MICROSECONDS, now)
         self._report(beat, now)
 
     def believe(self, fastest: float, now: float) -> None:
@@ -266,7 +271,7 @@ class Member:
                 self.flight -= octets
                 acknowledged += 1
             if at is not None:
-                held = unwrap(beat.stamp - beat.arrived, 0) / MICROSECONDS
+                held = (beat.stamp - beat.arrived) % MODULUS / MICROSECONDS
                 self._time(now - at - held, now)
         self._frames += acknowledged
         self.lost = self._lost_before + unwrap(self._frames - beat.frames, 0)
@@ -324,8 +329,11 @@ class Member:
             self.window = int(self.rate * away) + least * self.limit
 
     def _time(self, seconds: float, now: float) -> None:
-        """Take a round-trip time."""
-        seconds = max(seconds, 0.00001)
+        """Take a round-trip time. One below 0 is none: the clock of this host has stood still, for
+        it was suspended."""
+        if seconds < -ROUNDED:
+            return
+        seconds = max(seconds, ROUNDED)
         self.rtt = seconds if self.rtt is None else self.rtt + (seconds - self.rtt) / 8
         if self._probe_until is not None:
             self._shortest = min(seconds, self._shortest or seconds)
