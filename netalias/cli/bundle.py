@@ -25,23 +25,25 @@ def serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.links.bundle.runner import BundleRunner
     from netalias.links.record import Recorder
     from netalias.links.takeover import Giver
-    from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
 
     until = Until(options)
     if until.over:
         return errors.STATUS_OK
     held = Held(options, asked, folder)
-    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    recorder = Recorder(folder, asked.name, asked.terms.content, held.service)
     runner = BundleRunner(held.tun, held.mtu, asked.devices, lambda: _record(recorder, runner))
     sessions = _sessions(options, asked, runner)
-    giver = Giver(held.server, held.version, runner, sessions)
+    giver = Giver(held.server, held.version, runner, sessions, held.service)
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
         if held.came:
             runner.adopt(held.came.bundle, held.came.links, sessions, monotonic())
+        if held.resized:
+            runner.fit()
         with Signals() as signals:
             recorder.ready(sessions)
+            asked.ready()
             runner.run(sessions, signals, [giver, *until.parts])
     finally:
         held.tun.close()

@@ -148,7 +148,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--clients-file": ("record",),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
-    "--detach": ("vif", "relay", "watch"),
+    "--detach": ("vif", "relay", "watch", "link"),
     "--dry-run": (*_DECLARED, *_REHEARSED),
     "--exit-when-down": ("monitor", *_RESIDENT),
     "--file": ("record",),

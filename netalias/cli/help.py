@@ -156,8 +156,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --no-initial                     monitor: print events only, not the initial state
   --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
                                    monitor: run SCRIPT at such an event
-  --detach                         vif: leave the tunnel behind, where no watcher runs; watch:
-                                   end as soon as it watches, which stays behind
+  --detach                         vif: leave the tunnel behind, where no watcher runs; watch, link:
+                                   end as soon as it watches or serves, which stays behind
   --interval SECONDS               top: between two readings (default 2)
   --count N                        top: end after N intervals
   --once                           top: print one interval as text

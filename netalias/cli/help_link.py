@@ -12,7 +12,8 @@ are yours: ip addr add 10.8.0.1 peer 10.8.0.2 dev NAME.
 takeover: go on in this process with NAME and the link of the one that serves it, which ends: for an
 upgrade. No packet is lost, and the peer hears nothing of it. Only a process of the same release, or
 of one with the same layouts, and of the same user or root, can take over; else all stays as it is.
-With --bundle it is a bundle, whose links go on under the same DEVICEs.
+With --bundle it is a bundle, whose links go on under the same DEVICEs. NAME keeps its MTU, unless
+--mtu names another one.
 
   HOST:PORT, HOST:PORT/tcp   call a machine; [::1]:6669: an IPv6 address stands in brackets
   HOST:PORT/udp              one packet a datagram
@@ -42,6 +43,7 @@ the peer.
   --log [+|-]LEVEL,...
                  what is logged: physical (bytes in hex), sync (packets in hex), debug (protocols
                  and messages), phase (the usual one); without a sign, these and no others
+  --detach       end when NAME is served; the process that serves it stays behind
   --exit-when-down DEV
                  end with 0 when DEV, which was up, goes down or away; --if-up: at once where it is
                  not up

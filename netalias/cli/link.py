@@ -24,10 +24,12 @@ EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
 class Request:
     """The words of ``link run NAME DEVICE...`` and its options, all of them checked."""
 
-    __slots__ = ("action", "cookie", "devices", "levels", "mtu", "name", "terms")
+    __slots__ = ("action", "cookie", "devices", "levels", "mtu", "name", "ready", "terms")
 
     cookie: int
     """The cookie of the namespace, once it is known."""
+    ready: Callable[[], object]
+    """Called once the device is served."""
 
     def __init__(self, options: Options, words: Sequence[str]) -> None:
         """Raises UsageError."""
@@ -53,6 +55,8 @@ class Request:
             raise errors.UsageError("--link-local needs --filter", EXAMPLE)
         if options.filter and options.bundle:
             raise errors.UsageError("--filter --bundle: a bundle carries all frames")
+        if options.detach and any(parse(word).inherited for word in self.devices):
+            raise errors.UsageError("--detach: what is on a descriptor of a command ends with it")
         if options.bundle:
             from netalias.links.bundle.runner import usual_mtu
         else:
@@ -75,9 +79,20 @@ def _number(option: str, text: str, least: int, most: int) -> int:
 
 
 def link(options: Options, words: list[str]) -> int:
-    """Serve one network device by one link until a signal; the exit status."""
+    """Serve one network device by one link until a signal, with --detach in a process that stays
+    behind; the exit status."""
     asked = Request(options, words)
+    if not options.detach:
+        return _link(options, asked, lambda: None)
+    from netalias.system.detached import detached
+
+    return detached(lambda ready: _link(options, asked, ready))
+
+
+def _link(options: Options, asked: Request, ready: Callable[[], object]) -> int:
     import gc
+
+    asked.ready = ready
 
     gc.enable()  # the launcher disables it for short commands
     with options.engine() as engine, engine.transaction() as transaction:
@@ -103,7 +118,6 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.links.runner import LinkRunner as Runner
     from netalias.links.session import Session
     from netalias.links.takeover import Giver
-    from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
 
     until = Until(options)
@@ -111,18 +125,21 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
         return errors.STATUS_OK
     held = Held(options, asked, folder)
     came = held.came
-    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    recorder = Recorder(folder, asked.name, asked.terms.content, held.service)
     log = Log(saying(options), asked.name, asked.levels)
     runner = Runner(held.tun, held.mtu, lambda: recorder.write([session], [runner.beside.words()]))
     session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
-    giver = Giver(held.server, held.version, runner, [session])
+    giver = Giver(held.server, held.version, runner, [session], held.service)
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
         for link in came.links if came else ():
             session.adopt(link, monotonic())
+        if held.resized:
+            runner.fit(session)
         part = _beside(options, runner, session, folder, asked.cookie, came)
         with Signals() as signals:
             recorder.ready([session])
+            asked.ready()
             runner.run(session, signals, [giver, part, *until.parts])
     finally:
         held.tun.close()
@@ -133,12 +150,14 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
 
 class Held:
     """A network device that is new, or was taken over: ``tun``, its ``mtu``, what ``came`` with it,
-    the ``server`` at whose rendezvous it is given on, and the ``version`` with which."""
+    the ``server`` at whose rendezvous it is given on, the ``version`` with which, and the
+    ``service`` that this process is. ``resized``: it came, and is to get another MTU."""
 
     def __init__(self, options: Options, asked: Request, folder: str) -> None:
         """Raises NetaliasError."""
         from netalias import __version__
         from netalias.links import handover, takeover
+        from netalias.system.sdnotify import Service, taken_over
 
         self.version = handover.version(__version__)
         self.came: Received | None = None
@@ -152,7 +171,11 @@ class Held:
         except BaseException:
             self.server.close()
             raise
-        self.mtu = self.came.mtu if self.came else asked.mtu
+        self.service, self.mtu, self.resized = Service(), asked.mtu, False
+        if self.came:
+            self.service = taken_over(self.service, self.came.service)
+            self.resized = bool(options.mtu)
+            self.mtu = asked.mtu if self.resized else self.came.mtu
 
 
 def _beside(

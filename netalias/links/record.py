@@ -60,9 +60,9 @@ class Recorder:
 
     def close(self, *, given: bool = False) -> None:
         """Remove the record, unless it is that of another process now."""
-        self._service.stopping()
         if given:
             return
+        self._service.stopping()
         try:
             records.remove(self._folder, self._served.name)
         except errors.StateError:

@@ -116,7 +116,7 @@ class LinkRunner:
         if session.open != self._up:
             self._up = session.open
             if self._up:
-                self._fit(session)
+                self.fit(session)
                 self._drain()
             netdev.set_carrier(self.tun, self._up)
         self._record()
@@ -193,8 +193,8 @@ class LinkRunner:
         while self.tun.read():
             pass
 
-    def _fit(self, session: Session) -> None:
-        """No packet is longer than the peer takes."""
+    def fit(self, session: Session) -> None:
+        """Give the device its MTU, or a lower one: no packet is longer than the peer takes."""
         header = FIELD + (len(MAC_HEADER) + ETHERNET if self.tun.tap else 0)
         try:
             netdev.set_mtu(self.tun.name, max(MTU_LEAST, min(self.mtu, session.mru - header)))

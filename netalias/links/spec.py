@@ -44,6 +44,8 @@ from netalias.links.bundle.reorder import COUNTERS
 
 TEXT = PascalString(Int16ub, "utf8")
 BYTES = Prefixed(Int16ub, GreedyBytes)
+SERVICE = PrefixedArray(Int16ub, Struct("name" / BYTES, "value" / BYTES))
+"""Variables by which the service manager is told (sd_notify(3))."""
 WATCHER = Struct(
     "since" / Float64b,  # of the epoch
     "healed" / Int32ub,
@@ -53,8 +55,7 @@ WATCHER = Struct(
     / PrefixedArray(
         Int16ub, Struct("name" / TEXT, "line" / TEXT, "mtu" / Int32ub, "plane" / Int32ub)
     ),
-    # Variables by which the service manager is told (sd_notify(3)).
-    "service" / PrefixedArray(Int16ub, Struct("name" / BYTES, "value" / BYTES)),
+    "service" / SERVICE,
     Terminated,
 )
 HEAD = Struct(
@@ -162,6 +163,7 @@ DEVICE = Struct(
     "links" / PrefixedArray(Int8ub, STATE),
     "filters" / FILTERS,
     "bundle" / maybe(BUNDLE),
+    "service" / SERVICE,
     Terminated,
 )
 """A network device that is served, with the link that is open, if one is, or a bundle with those of

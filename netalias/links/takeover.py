@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from netalias.links.link import Link
     from netalias.links.runner import LinkRunner
     from netalias.links.session import Session
+    from netalias.system.sdnotify import Service
 
 PATIENCE = 5.0
 """Seconds for the former process to give up its rendezvous."""
@@ -63,7 +64,8 @@ def served(folder: str, name: str, patience: float = 0.0) -> Server:
 
 
 class Giver:
-    """Gives the device to a process that asks at the rendezvous *server*; a Pollable."""
+    """Gives the device to a process that asks at the rendezvous *server*; a Pollable. That process
+    is *service* from then on."""
 
     def __init__(
         self,
@@ -71,12 +73,16 @@ class Giver:
         mine: bytes,
         runner: LinkRunner | BundleRunner,
         sessions: Sequence[Session],
+        service: Service,
     ) -> None:
         self._server = server
         self._mine = mine
         self._runner = runner
         self._sessions = sessions
+        self._service = service
         self._channel: _Socket | None = None
+        self._heir = 0
+        """The process that has it."""
 
     @property
     def given(self) -> bool:
@@ -101,6 +107,7 @@ class Giver:
         except (errors.StateError, OSError, spec.FailedLayout, UnicodeError) as error:
             self._sessions[0].log.warning(str(error))
             return
+        self._heir = pid
         for session in self._sessions:
             session.release(pid)
         self._runner.end()
@@ -118,7 +125,10 @@ class Giver:
             if reply is not None:
                 handover.decline(reply, "the process that served it has ended")
         if self._channel is not None:
+            self._service.main(self._heir)
             self._channel.close()
+            # This process may end before the manager knows whose word that of main() was.
+            self._service.barrier()
 
     def _parcel(self, now: float) -> handover.Parcel:
         runner = self._runner
@@ -134,6 +144,7 @@ class Giver:
             "links": states,
             "filters": runner.beside.packed(),
             "bundle": bundle,
+            "service": self._service.packed(),
         }
         filenos, roles = [*links, runner.tun.fileno()], [*[OPEN] * len(links), TUN]
         return handover.Parcel("link", roles, filenos, spec.DEVICE.build(content))
@@ -141,17 +152,16 @@ class Giver:
 
 class Received:
     """A network device that has come: ``tun``, its ``mtu``, the ``links`` that are open, the
-    ``filters`` as links.spec.FILTERS has them, and the ``bundle`` as links.spec.BUNDLE has it,
-    None for a single link."""
+    ``filters`` as links.spec.FILTERS has them, the ``bundle`` as links.spec.BUNDLE has it, None for
+    a single link, and the variables of the ``service`` as links.spec.SERVICE has them."""
 
-    def __init__(
-        self, device: tun.Tun, mtu: int, links: Sequence[Link], filters: Any, bundle: Any
-    ) -> None:
+    def __init__(self, device: tun.Tun, links: Sequence[Link], state: Any) -> None:
         self.tun = device
-        self.mtu = mtu
         self.links = links
-        self.filters = filters
-        self.bundle = bundle
+        self.mtu = int(state.mtu)
+        self.filters = state.filters
+        self.bundle = state.bundle
+        self.service = state.service
 
 
 def receive(folder: str, name: str, mine: bytes, content: int) -> Received:
@@ -201,7 +211,7 @@ def _received(parcel: handover.Taken, content: int) -> Received:
         for state in states:
             links.append(adopted(held[0], state))
             del held[0]
-        return Received(device, head.mtu, links, head.filters, head.bundle)
+        return Received(device, links, head)
     except BaseException:
         for link in links:
             link.release()

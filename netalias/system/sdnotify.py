@@ -17,7 +17,8 @@ from netalias.model.names import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterable, MutableMapping
+    from typing import Any
 
 # Environment variables.
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
@@ -65,6 +66,11 @@ class Service:
         if self.watchdog is not None:
             found[WATCHDOG] = str(int(self.watchdog * 2e6))
         return found
+
+    def packed(self) -> list[dict[str, bytes]]:
+        """The same as links.spec.SERVICE has them."""
+        found = self.variables.items()
+        return [{"name": os.fsencode(name), "value": os.fsencode(value)} for name, value in found]
 
     def main(self, pid: int) -> None:
         """Report that another process is the service from now on; its messages count after this
@@ -149,6 +155,14 @@ class Service:
         finally:
             channel.close()
         return not self._deaf
+
+
+def taken_over(own: Service, variables: Iterable[Any]) -> Service:
+    """The service that this process is: *own*, if a manager has started it as one, else the one
+    that another process was before, whose *variables* are as packed() gave them."""
+    if own.told:
+        return own
+    return Service({os.fsdecode(one.name): os.fsdecode(one.value) for one in variables})
 
 
 def stored(environ: MutableMapping[str, str] | None = None) -> dict[str, int]:

@@ -7,12 +7,10 @@ socket of those who ask for texts go along as well, so nobody finds any of them 
 
 from __future__ import annotations
 
-import os
-
 from netalias.kernel.netlink.subscription import cookie_of
 from netalias.links import handover, spec
 from netalias.links.handover import Parcel, Refused
-from netalias.system.sdnotify import Service
+from netalias.system.sdnotify import taken_over
 from netalias.watch.takeover import Beginning, connected
 
 TYPE_CHECKING = False
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from netalias.links.handover import Taken
     from netalias.runtime.instance import Instance
     from netalias.system.journal import Journal
+    from netalias.system.sdnotify import Service
     from netalias.watch.controller import Controller
     from netalias.watch.health import Health
     from netalias.watch.periodic import LeaseRenewer, Reannouncer
@@ -75,16 +74,13 @@ def give(reply: socket, watcher: Watching, release: str, unless: Iterable[int]) 
 def _parcel(watcher: Watching) -> Parcel:
     filenos = {"events": watcher.monitor.fileno(), "lock": watcher.instance.fileno()}
     filenos |= watcher.texts.filenos() | watcher.starter.filenos() | watcher.tunnels.filenos()
-    variables = watcher.service.variables.items()
     body = {
         "since": watcher.health.since,
         "healed": watcher.controller.healed,
         "leases": watcher.renewer.last,
         "announced": watcher.reannouncer.last,
         "tunnels": watcher.tunnels.states(),
-        "service": [
-            {"name": os.fsencode(name), "value": os.fsencode(value)} for name, value in variables
-        ],
+        "service": watcher.service.packed(),
     }
     return Parcel("watcher", [*filenos], [*filenos.values()], spec.WATCHER.build(body))
 
@@ -102,9 +98,7 @@ class Inherited(Beginning):
         self.leases = float(state.leases)
         self.announced = float(state.announced)
         self.tunnels = state.tunnels
-        if not self.service.told:
-            variables = {os.fsdecode(one.name): os.fsdecode(one.value) for one in state.service}
-            self.service = Service(variables)
+        self.service = taken_over(self.service, state.service)
 
     def take(self, role: str) -> int:
         """The descriptor with a role, which is the caller's from now on; -1 for none."""

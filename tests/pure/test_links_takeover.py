@@ -21,11 +21,14 @@ from netalias.links.devices import KINDS
 from netalias.links.election import Client, elect, rendezvous
 from netalias.links.state import COUNTERS, LinkState
 from netalias.system import descriptors
+from netalias.system.sdnotify import Service
 from netalias.tunnels import tun
 
 NUMBERS = st.integers(0, 2**32 - 1)
 TEXTS = st.text("abc:/.19é", max_size=9)
 TERMS = {"mtu": 1450, "beside": Beside()}
+REST = {"filters": Beside().packed(), "bundle": None, "service": []}
+SERVICE = Service({"NOTIFY_SOCKET": "/run/a"})
 MODES = [1280, 5, 1215, 35387, 15, 15, [bytes([n]) for n in range(19)] + [b"\0"] * 13]
 
 
@@ -87,8 +90,7 @@ class Parcel:
 def body(*states: LinkState) -> bytes:
     """The body of a parcel."""
     links = list(map(takeover.packed, states))
-    content = {"mtu": 1500, "links": links, "filters": Beside().packed(), "bundle": None}
-    found: bytes = spec.DEVICE.build(content)
+    found: bytes = spec.DEVICE.build({**REST, "mtu": 1500, "links": links})
     return found
 
 
@@ -130,9 +132,7 @@ def test_any_body(content: bytes) -> None:
 def test_an_unknown_kind() -> None:
     """B-11: it is named; one of 0 is malformed."""
     known = {**takeover.packed(state()), "kind": len(KINDS) + 1}
-    content = spec.DEVICE.build(
-        {"mtu": 1, "links": [known], "filters": Beside().packed(), "bundle": None}
-    )
+    content = spec.DEVICE.build({**REST, "mtu": 1, "links": [known]})
     with pytest.raises(errors.StateError, match=f"unknown link type {len(KINDS) + 1}"):
         takeover.unpacked(spec.DEVICE.parse(content).links[0])
     with pytest.raises(spec.FailedLayout):
@@ -157,12 +157,14 @@ def test_the_one_that_gives() -> None:
     link, device = SimpleNamespace(fileno=lambda: 5), SimpleNamespace(fileno=lambda: 6)
     session: Any = SimpleNamespace(pack=lambda now: state(), link=link)
     runner: Any = SimpleNamespace(tun=device, packed=lambda now: None, **TERMS)
-    parcel = takeover.Giver(None, b"", runner, [session])._parcel(0.0)  # type: ignore[arg-type]
+    parcel = takeover.Giver(None, b"", runner, [session], SERVICE)._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([5, 6], ["link", "tun"])
     session.pack = lambda now: None
-    parcel = takeover.Giver(None, b"", runner, [session])._parcel(0.0)  # type: ignore[arg-type]
+    parcel = takeover.Giver(None, b"", runner, [session], SERVICE)._parcel(0.0)  # type: ignore[arg-type]
     assert (parcel.descriptors, parcel.roles) == ([6], ["tun"])
-    assert not spec.DEVICE.parse(parcel.body).links
+    head = spec.DEVICE.parse(parcel.body)
+    assert not head.links
+    assert [(one.name, one.value) for one in head.service] == [(b"NOTIFY_SOCKET", b"/run/a")]
 
 
 def test_a_device_that_is_not_taken_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +195,7 @@ def test_a_state_that_cannot_be_given_is_kept(tmp_path: Path) -> None:
     device = SimpleNamespace(fileno=lambda: 6)
     runner: Any = SimpleNamespace(tun=device, packed=lambda now: None, **TERMS)
     server = takeover.served(str(tmp_path), "link0")
-    giver = takeover.Giver(server, b"netalias 1 a", runner, [session])
+    giver = takeover.Giver(server, b"netalias 1 a", runner, [session], SERVICE)
     through = elect(str(tmp_path), rendezvous("link0"))
     assert isinstance(through, Client)
     near, far = descriptors.packets()

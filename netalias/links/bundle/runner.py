@@ -257,12 +257,12 @@ class BundleRunner:
         if up != self._up:
             self._up = up
             if up:
-                self._fit()
+                self.fit()
             netdev.set_carrier(self.tun, up)
         self._record()
 
-    def _fit(self) -> None:
-        """The MTU that was asked for; it may have been changed by others meanwhile."""
+    def fit(self) -> None:
+        """Give the device the MTU that was asked for; others may have changed it meanwhile."""
         try:
             netdev.set_mtu(self.tun.name, max(MTU_LEAST, self.mtu))
         except OSError:
