@@ -92,12 +92,14 @@ def test_nothing_is_enabled_or_declared(installed: Root) -> None:
 
 def test_the_units_are_whole(installed: Root) -> None:
     """systemd finds the command of the package, and nothing to complain about."""
-    units = "/lib/systemd/system/netalias.service /lib/systemd/system/netalias-watch.service"
+    names = ("netalias.service", "netalias-watch.service", "netalias-link@.service")
+    units = " ".join(f"/lib/systemd/system/{name}" for name in names)
     status, out, err = installed.run(f"systemd-analyze verify --man=no {units}")
     assert (status, [line for line in (out + err).splitlines() if "netalias" in line]) == (0, [])
     assert installed(f"grep -h ^ExecStart= {units}").splitlines() == [
         "ExecStart=/usr/bin/netalias --wait 60 reconcile",
         "ExecStart=/usr/bin/netalias watch",
+        "ExecStart=/usr/bin/netalias link run %i $LINK",
     ]
 
 
@@ -175,14 +177,18 @@ def test_upgrade_remove_and_purge(root: Root) -> None:
     assert root.run("grep 'of before' /etc/cron.d/netalias")[0] == 1
     assert root.run("ls /usr/lib/python3/dist-packages/netalias/before.py")[0] == 2
     asked = [line for line in root.asked() if "daemon-reload" not in line]
-    assert asked == ["deb-systemd-invoke try-restart netalias-watch.service"]
+    assert sorted(asked) == [
+        "deb-systemd-invoke reload netalias-link@*.service",
+        "deb-systemd-invoke try-restart netalias-watch.service",
+    ]
     assert root(ENABLED) == ""
     root("ls /run/netalias/*/settings")
     root.silent("netalias check")
 
     root("dpkg -r netalias")
     asked = [line for line in root.asked() if "daemon-reload" not in line]
-    assert asked == ["deb-systemd-invoke stop netalias-watch.service netalias.timer"]
+    stopped = "netalias-watch.service netalias.timer netalias-link@*.service"
+    assert asked == [f"deb-systemd-invoke stop {stopped}"]
     assert "10.0.0.5" in root(ADDRESSES)
     root("ls /run/netalias/*/settings /etc/netalias.conf")
     assert root("find /usr/lib/python3/dist-packages -path '*netalias*' -o -name procfs") == ""

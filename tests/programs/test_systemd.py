@@ -1,5 +1,5 @@
-"""systemd itself runs the watcher by the unit of tools/contrib, in namespaces and a control group
-of its own; files that it writes are in memory."""
+"""systemd itself runs the watcher and a link by the units of tools/contrib, in namespaces and a
+control group of its own; files that it writes are in memory."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ CONTRIB = Path(__file__).parents[2] / "tools" / "contrib"
 SYSTEMD = Path("/lib/systemd/systemd")
 HIERARCHIES = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
 GROUP = "netalias-test-systemd"
+WATCH, LINK = "netalias-watch.service", "netalias-link@link0.service"
+DEVICES = """LINK="10.9.0.2:6669/udp '!exec cat' --cd off"\n"""
 LINE = "vif0 198.51.100.7 to 10.9.0.2 carriage udp:7777\n"
 
 BOOT = """
@@ -44,10 +46,8 @@ mount -t tmpfs tmpfs sys/fs/cgroup
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs tmpfs run
 mkdir run/units
-cp {units}/* run/units
-mkdir run/units/netalias-watch.service.d
-mv run/units/*.conf run/units/netalias-watch.service.d
-mv run/units/lines run/lines
+cp -r {units}/* run/units
+mv run/units/lines run/units/link0 run
 pivot_root . mnt
 umount -l mnt
 ip link set lo up
@@ -67,6 +67,18 @@ ExecStart=
 ExecStart={SCRIPT} watch /run/lines
 ExecReload=
 ExecReload={SCRIPT} watch --takeover --detach
+StandardError=append:/run/log
+"""
+TEST_LINK = f"""[Service]
+User=root
+ProtectHome=no
+PrivateTmp=no
+EnvironmentFile=
+EnvironmentFile=/run/%i
+ExecStart=
+ExecStart={SCRIPT} link run %i $LINK
+ExecReload=
+ExecReload={SCRIPT} link takeover --detach %i $LINK
 StandardError=append:/run/log
 """
 """The changes for a test: the program and its Python may be in any home, and there is no user."""
@@ -90,34 +102,37 @@ class Systemd:
         limit = PATIENCE * SLOW
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=limit)
 
-    def ctl(self, *words: str) -> None:
-        """systemctl about the watcher; it returns when that has been done."""
-        self.run("systemctl", *words, "netalias-watch.service")
+    def ctl(self, *words: str, unit: str = WATCH) -> None:
+        """systemctl about a service; it returns when that has been done."""
+        self.run("systemctl", *words, unit)
 
-    def property(self, name: str) -> str:
-        """A property of the watcher."""
-        words = ("show", "--value", "-p", name, "netalias-watch.service")
-        return self.run("systemctl", *words).strip()
+    def property(self, name: str, unit: str = WATCH) -> str:
+        """A property of a service."""
+        return self.run("systemctl", "show", "--value", "-p", name, unit).strip()
 
-    def index(self) -> str:
-        """The index of vif0; empty without it."""
-        found = [one for one in self.run("ip", "-o", "link").splitlines() if ": vif0: " in one]
+    def index(self, device: str = "vif0") -> str:
+        """The index of a device; empty without it."""
+        found = [one for one in self.run("ip", "-o", "link").splitlines() if f": {device}: " in one]
         return found[0].partition(":")[0] if found else ""
 
 
 @pytest.fixture
 def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    """One with the unit, which is not started yet."""
+    """One with the units, which are not started yet."""
     above = next((one for one in HIERARCHIES if (one / "cgroup.procs").exists()), None)
     if not SYSTEMD.exists() or not shutil.which("systemctl") or above is None:
         pytest.skip("there is no systemd, or no unified hierarchy of control groups")
     units, folder = tmp_path / "units", tmp_path / "root"
     units.mkdir()
     folder.mkdir()
-    shutil.copy(CONTRIB / "netalias-watch.service", units)
-    shutil.copy(CONTRIB / "tunnel.conf", units)
-    (units / "zz-test.conf").write_text(TEST + "IPAddressAllow=any\n")
+    template = LINK.replace("link0", "")
+    for name, changes in ((WATCH, TEST + "IPAddressAllow=any\n"), (template, TEST_LINK)):
+        shutil.copy(CONTRIB / name, units)
+        (units / f"{name}.d").mkdir()
+        (units / f"{name}.d" / "zz-test.conf").write_text(changes)
+    shutil.copy(CONTRIB / "tunnel.conf", units / f"{WATCH}.d")
     (units / "lines").write_text(LINE)
+    (units / "link0").write_text(DEVICES)
     for name in ("sysinit", "basic", "shutdown", "default"):
         (units / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
     group = above / f"{GROUP}-{os.getpid()}"
@@ -181,3 +196,31 @@ def test_the_tunnel_stays_until_a_stop(systemd: Systemd) -> None:
     assert systemd.property("Result") == "success"
     assert not systemd.index()
     assert not systemd.run("ip", "rule", "show", "pref", "32700")
+
+
+def test_a_link_goes_on_over_a_reload(systemd: Systemd) -> None:
+    """Its device and address stay, by another process; over a restart, and over a crash, there is
+    a new device. A stop ends it, also as the one that a reload has started."""
+    systemd.ctl("start", unit=LINK)
+    first = systemd.index("link0")
+    systemd.run("ip", "addr", "add", "10.8.0.1/24", "dev", "link0")
+    main = systemd.property("MainPID", LINK)
+    for _ in range(2):
+        systemd.ctl("reload", unit=LINK)
+        former, main = main, until(
+            lambda main=main: (found := systemd.property("MainPID", LINK)) not in {"0", main}  # type: ignore[misc]
+            and found
+        )  # fmt: skip
+        assert former != main
+        assert systemd.property("ActiveState", LINK) == "active"
+        assert systemd.index("link0") == first
+        assert "10.8.0.1/24" in systemd.run("ip", "addr", "show", "link0")
+    for work in (("restart",), ("kill", "--signal=KILL", "--kill-who=main")):
+        before = systemd.index("link0")
+        systemd.ctl(*work, unit=LINK)
+        until(lambda before=before: systemd.index("link0") not in {"", before})  # type: ignore[misc]
+        until(lambda: systemd.property("ActiveState", LINK) == "active")
+    systemd.ctl("reload", unit=LINK)
+    systemd.ctl("stop", unit=LINK)
+    assert systemd.property("Result", LINK) == "success"
+    assert not systemd.index("link0")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netalias import cli, runtime
+from netalias.cli.link import Request
 from netalias.desired.tunnels import UNITS
 from netalias.views import texts
 from netalias.watch.storing import KEPT
@@ -27,6 +28,7 @@ HOOK = CONTRIB / "netalias.if-up"
 TUNNEL = CONTRIB / "tunnel.conf"
 CLUSTER = CONTRIB / "cluster.conf"
 TIMER = CONTRIB / "netalias.timer"
+LINK = CONTRIB / "netalias-link@.service"
 
 EXPOSURE = 16
 """Tenths, as ``systemd-analyze security`` counts. The first unit, which ran as root and could
@@ -86,7 +88,7 @@ def commands() -> list[list[str]]:
 
 def copy(folder: Path) -> None:
     """The units in *folder*, with a program, a page and a user that exist everywhere."""
-    for unit in (*SERVICES, TIMER):
+    for unit in (*SERVICES, LINK, TIMER):
         text = unit.read_text(encoding="ascii").replace("=/usr/local/bin/netalias", "=/bin/true")
         text = re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE)
         text = text.replace("\nUser=netalias\n", "\nUser=daemon\n")
@@ -110,7 +112,7 @@ def test_the_command_knows_every_word(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [CRON, *SERVICES, TIMER, USER, FOLDER, HOOK], ids=lambda path: path.name
+    "path", [CRON, *SERVICES, LINK, TIMER, USER, FOLDER, HOOK], ids=lambda path: path.name
 )
 def test_a_file_ends_with_a_newline(path: Path) -> None:
     """cron(8) passes over a last line without one."""
@@ -240,6 +242,46 @@ def test_both_services_are_as_tight() -> None:
     assert one == other
 
 
+def test_the_unit_of_a_link() -> None:
+    """Its words are those of a file of its own, and a reload has a new process take over with
+    them; it may do what the watcher may, open TUN, and reach its peers."""
+    unit, watcher = settings(LINK), settings(WATCH)
+    (start,), (reload,) = unit.pop("Service.ExecStart"), unit.pop("Service.ExecReload")
+    words = "%i $LINK"
+    assert start == f"/usr/local/bin/netalias link run {words}"
+    assert reload == f"/usr/local/bin/netalias link takeover --detach {words}"
+    assert unit.pop("Service.EnvironmentFile") == ["/etc/netalias/links/%i"]
+    own = {
+        "Service.PrivateDevices": ["no"],
+        "Service.DevicePolicy": ["closed"],
+        "Service.DeviceAllow": ["/dev/net/tun rw"],
+        "Service.RestrictAddressFamilies": ["AF_NETLINK AF_PACKET AF_UNIX", "AF_INET AF_INET6"],
+    }
+    assert {name: unit.pop(name) for name in own} == own
+    service = {name: value for name, value in unit.items() if name.startswith("Service.")}
+    assert service == {name: watcher[name] for name in service}
+    left = {name.partition(".")[2] for name in watcher.keys() - unit.keys() - own.keys()}
+    assert left == {
+        "Before", "ExecStart", "ExecReload", "ExecStopPost", "FileDescriptorStoreMax",
+        "IPAddressDeny", "KillMode", "RestartKillSignal", "SuccessExitStatus", "TimeoutStartSec",
+        "WatchdogSec",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["ExecStart", "ExecReload"])
+def test_the_words_of_a_link(name: str) -> None:
+    """Its commands are ones of netalias, with the words that its comment shows."""
+    text = LINK.read_text(encoding="ascii")
+    (shown,) = re.findall(r'^#     LINK="(.*)"$', text, re.MULTILINE)
+    (line,) = settings(LINK)[f"Service.{name}"]
+    words = shlex.split(line.replace("%i", "link0").replace("$LINK", shown))
+    options = cli.Options(lambda _: pytest.fail("nothing is opened here"))
+    verb, *rest = cli.parse_options(words[1:], options)
+    asked = Request(options, rest)
+    assert (verb, asked.name, len(asked.devices)) == ("link", "link0", 2)
+    assert options.bundle
+
+
 def test_texts_that_nobody_keeps_true_are_removed() -> None:
     """Where the watcher writes them, and nothing but them."""
     (line,) = settings(WATCH)["Service.ExecStopPost"]
@@ -278,7 +320,7 @@ def test_systemd_makes_the_user(tmp_path: Path) -> None:
 def test_systemd_takes_the_units_without_a_word(tmp_path: Path) -> None:
     """``systemd-analyze verify``: no unknown setting, no value that is not understood."""
     copy(tmp_path)
-    done = analyze("verify", *(str(tmp_path / unit.name) for unit in (*SERVICES, TIMER)))
+    done = analyze("verify", *(str(tmp_path / unit.name) for unit in (*SERVICES, LINK, TIMER)))
     said = [line for line in done.stderr.splitlines() if SERVICE.stem in line]
     assert (done.returncode, said) == (0, [])
 
@@ -323,20 +365,24 @@ def test_systemd_takes_the_drop_in(path: Path, tmp_path: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 @pytest.mark.parametrize("widened", [False, True], ids=["plain", "drop-in"])
+@pytest.mark.parametrize(
+    ("path", "exposure"), [(SERVICE, EXPOSURE), (WATCH, EXPOSURE), (LINK, EXPOSURE + 11)],
+    ids=["netalias", "netalias-watch", "netalias-link"],
+)  # fmt: skip
 def test_systemd_finds_the_service_well_protected(
-    path: Path, widened: bool, tmp_path: Path
+    path: Path, exposure: int, widened: bool, tmp_path: Path
 ) -> None:
     """``systemd-analyze security``, without a running systemd; with the drop-in of its comment it
     is no worse."""
     copy(tmp_path)
     unit = tmp_path / path.name
     if widened:
-        text, lines = unit.read_text(encoding="ascii"), "\n".join(drop_in(path)[2:])
+        text = unit.read_text(encoding="ascii")
+        lines = "\n".join(one for one in drop_in(path) if not one.startswith("Exec"))
         unit.write_text(text.replace("[Service]\n", f"[Service]\n{lines}\n"), encoding="ascii")
-        assert "\nReadWritePaths=" in unit.read_text(encoding="ascii")
-    done = analyze("security", "--offline=yes", f"--threshold={EXPOSURE}", "--no-pager", str(unit))
+        assert lines in unit.read_text(encoding="ascii")
+    done = analyze("security", "--offline=yes", f"--threshold={exposure}", "--no-pager", str(unit))
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot look at a file")
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
