@@ -55,6 +55,9 @@ class Carriage:
     """Whether receive_train() is to tell sizes, of datagrams that do not tell their own."""
     ends: Sequence[int] = ()
     """Places in the buffer of the last receive_train() at which a datagram surely ends."""
+    marks: Sequence[tuple[int, int]] = ()
+    """Places in it up to which datagrams had one mark of congestion (congestion.py), with that;
+    empty where none is told."""
     peer: Source | None = None
     local = ""
     """The own outer address, once the peer is known."""
@@ -125,6 +128,13 @@ class Carriage:
         not told (``sized``). None when nothing is there.
         """
         raise NotImplementedError
+
+    def tell_marks(self) -> bool:
+        """Tell the mark of each datagram of a train from now on; False where that is not known."""
+        return False
+
+    def send_marks(self, heeded: bool) -> None:
+        """Send datagrams with the marks of their packets from now on; or capable of none."""
 
     def failures(self) -> list[str]:
         """The words of the network about packets sent, as sentences, each once."""

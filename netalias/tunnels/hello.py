@@ -24,6 +24,9 @@ MESSAGE = Struct("!BBHQQHH")
 
 TRAINS, UDP_TRAINS = 0x01, 0x02
 """Abilities: slices of TCP, and of UDP (a kernel that takes superpackets of UDP)."""
+MARKS = 0x04
+"""Another one, of one end alone: it hands marks of congestion of outer packets on to inner ones, so
+these may have theirs outside (RFC 6040). It is told once a packet came that is capable."""
 
 FIRST, LAST = 0.25, 60.0
 """Seconds between two HELLOs to a peer that does not answer, doubled from one to the next."""
@@ -38,7 +41,8 @@ REMINDER = 1.0
 class Negotiation:
     """One end. What it returns is to be sent to the peer; *now* is of a clock that never jumps.
 
-    ``agreed`` are the abilities that both ends have, 0 before an answer.
+    ``agreed`` are the abilities that both ends have but MARKS, ``told`` those that the peer has;
+    both are 0 before an answer.
     """
 
     def __init__(self, instance: int, abilities: int, room: int = 0, largest: int = 65535) -> None:
@@ -46,7 +50,7 @@ class Negotiation:
         self.abilities = abilities
         self.room = room
         self.largest = largest
-        self.agreed = 0
+        self.agreed = self.told = 0
         self.peer = 0
         """The instance of the peer, 0 for none yet."""
         self._pause = FIRST
@@ -61,7 +65,7 @@ class Negotiation:
     def tick(self, now: float) -> bytes:
         """The time for another HELLO."""
         if self.agreed and now - self._answered > PATIENCE:
-            self.agreed, self._pause = 0, FIRST
+            self.agreed, self.told, self._pause = 0, 0, FIRST
         self._next = now + (ALIVE if self.agreed else self._pause)
         self._pause = min(self._pause * 2, LAST)
         return self._message(HELLO)
@@ -82,14 +86,15 @@ class Negotiation:
             return None  # an echo of ours
         if kind == BYE:
             if instance == self.peer:
-                self.agreed, self.peer, self._pause = 0, 0, FIRST
+                self.agreed, self.told, self.peer, self._pause = 0, 0, 0, FIRST
             return b""
         if kind == ANSWER and echo != self.instance:
             return b""  # to our former self
         if instance != self.peer and kind == HELLO:
             self._next = now  # it is new: let it know of us at once
         self.peer = instance
-        self.agreed = self.abilities & abilities
+        self.told = abilities
+        self.agreed = self.abilities & abilities & ~MARKS
         self._answered = now
         self._pause = FIRST
         if kind == ANSWER:

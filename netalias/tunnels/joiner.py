@@ -49,8 +49,11 @@ class Joiner:
         self.messages: list[bytes] = []
         """Messages of hello.py, since the last look."""
 
-    def join(self, view: memoryview, length: int, ends: Sequence[int] = ()) -> list[Write]:
-        """The writes to the device for *length* bytes of datagrams, which tell their own lengths.
+    def join(
+        self, view: memoryview, length: int, ends: Sequence[int] = (), begin: int = 0
+    ) -> list[Write]:
+        """The writes to the device for datagrams from *begin* to *length*, which tell their own
+        lengths.
 
         All views are of *view*. What is malformed is counted and left out, as far as the next of
         *ends*: places at which a datagram surely ends.
@@ -59,7 +62,7 @@ class Joiner:
             self._shapes.clear()
             self._view = view
         writes: list[Write] = []
-        offset = 0
+        offset = begin
         while offset < length:
             bound = _next(ends, offset, length)
             try:

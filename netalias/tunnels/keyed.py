@@ -118,6 +118,7 @@ class Keyed(Carriage):
             if found:
                 whole = b"".join(found)
                 self._view[: len(whole)] = whole
+                self.marks = [(len(whole), mark) for _, mark in self._carriage.marks]
                 return self._view, len(whole), len(found[0]), source
         return None
 
@@ -136,6 +137,14 @@ class Keyed(Carriage):
         """Handshakes, and datagrams that say nothing."""
         self._secure.tick(now)
         self._flush()
+
+    def tell_marks(self) -> bool:
+        """Those of the carriage, whose datagrams that come together have one mark."""
+        return self._carriage.tell_marks()
+
+    def send_marks(self, heeded: bool) -> None:
+        """By the carriage."""
+        self._carriage.send_marks(heeded)
 
     def _aim(self, target: Source | None) -> None:
         """Send to this address from now on."""

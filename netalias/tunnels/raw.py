@@ -29,6 +29,7 @@ from _socket import (
 )
 from errno import ECONNREFUSED, EMSGSIZE, ENOTCONN
 from fcntl import ioctl
+from sys import byteorder
 
 from netalias import errors
 from netalias.packets.ip import IPPROTO_IPIP, IPV4_HEADER, IPV6_HEADER, IPV6_MIN_MTU
@@ -42,6 +43,7 @@ from netalias.tunnels.udp import (
     IP_MTU_DISCOVER,
     IP_TOS,
     IPV6_MTU_DISCOVER,
+    IPV6_RECVTCLASS,
     IPV6_TCLASS,
     PMTUDISC_DO,
     PMTUDISC_DONT,
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
 IPPROTO_94 = 94
 """Named IPIP by IANA, after KA9Q; linux/in.h has no name for it."""
 IP_MTU, IPV6_MTU = 14, 24
-IPV6_RECVTCLASS = 66
 PORT = 1
 """A raw socket has no port; but one that is connected to port 0 has no peer for getpeername(2)."""
 SO_NETNS_COOKIE = 71
@@ -280,7 +281,8 @@ class Raw(Carriage):
             length, control, _, address = outer.socket.recvmsg_into((slot,), CONTROL, MSG_DONTWAIT)
             tos, start = slot[1], (slot[0] & 15) * 4
             if self._is_ipv6:
-                tos = next((data[0] for _, kind, data in control if kind == IPV6_TCLASS), 0)
+                told = (data for _, kind, data in control if kind == IPV6_TCLASS)
+                tos = int.from_bytes(next(told, b""), byteorder)
                 start = 0
             packet = slot[start:length]
             if not self._is_fit(outer, packet, tos):

@@ -17,6 +17,7 @@ from netalias.system.loop import Loop, Timer
 from netalias.tunnels import counters, hello, status
 from netalias.tunnels import tun as device
 from netalias.tunnels.carriage import FULL, NOBODY
+from netalias.tunnels.congestion import NOT_ECT, ecn, survives
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
 from netalias.tunnels.frames import is_whole
@@ -77,6 +78,8 @@ class Relay:
         self._joiner = Joiner()
         self._told = Told()
         self._agreed = 0
+        self._heeds = False
+        """Whether a packet has come that is capable of a mark."""
         self._outward = self._way_out()
         self._loop: Loop | None = None
         if carriage.trains:
@@ -159,24 +162,41 @@ class Relay:
             view, length, _, source = got
             if length and self._agreed and view[0] >> 4 in (4, 6):
                 self._remind()
-            for write in self._joined(view, length, self.carriage.ends):
-                self._write(write, source)
+            begin = 0
+            for end, mark in self.carriage.marks or ((length, NOT_ECT),):
+                for write in self._joined(view, end, self.carriage.ends, begin):
+                    if self._survives(write, mark):
+                        self._write(write, source)
+                begin = end
             if length < FULL:
                 return  # nothing more was there
 
-    def _joined(self, view: memoryview, length: int, ends: Sequence[int] = ()) -> list[Write]:
-        """The writes for a train that came; messages in it are heard."""
-        if not length:
+    def _joined(
+        self, view: memoryview, length: int, ends: Sequence[int] = (), begin: int = 0
+    ) -> list[Write]:
+        """The writes for a train that came, or for the part of it from *begin* to *length*;
+        messages in it are heard."""
+        if length == begin:
             self.count.values[counters.MALFORMED] += 1
             return []
         joiner = self._joiner
-        writes = joiner.join(view, length, ends)
+        writes = joiner.join(view, length, ends, begin)
         if joiner.malformed:
             self.count.values[counters.MALFORMED] += joiner.malformed
             joiner.malformed = 0
         if joiner.messages:
             self._hear()
         return writes
+
+    def _survives(self, write: Write, mark: int) -> bool:
+        """Give a packet that has come the mark of its datagrams; whether it goes on."""
+        packet = memoryview(write[1])
+        if not self._heeds and ecn(packet) != NOT_ECT:
+            self._heed()
+        if mark == NOT_ECT or survives(packet, mark):
+            return True
+        self.count.values[counters.CONGESTED] += len(write) - 1
+        return False
 
     def _write(self, write: Write, source: Source) -> None:
         """Filter what has come, and give it to the device."""
@@ -245,12 +265,22 @@ class Relay:
         if self.negotiation.peer:
             status.answered(self.count.values)
 
+    def _heed(self) -> None:
+        """Hand marks of congestion on from now on, and tell the peer at once: to know them costs a
+        little for each train, and more where no card puts datagrams together. Until it has heard of
+        it its datagrams are capable of none."""
+        self._heeds = True
+        if self.carriage.tell_marks():
+            self.negotiation.abilities |= hello.MARKS
+            self._send_message(self.negotiation.tick(monotonic()))
+
     def _send_message(self, message: bytes) -> None:
         if message:
             self.carriage.send_train(message, len(message))
 
     def _follow(self) -> None:
         """Do as is agreed now."""
+        self.carriage.send_marks(bool(self.negotiation.told & hello.MARKS))
         agreed = self.negotiation.agreed
         if agreed == self._agreed:
             return

@@ -46,7 +46,7 @@ Unsummed: Any = Struct(
 )
 """The checksum of TCP or UDP stands ``offset`` bytes behind ``start``."""
 
-Abilities: Any = FlagsEnum(Int16ub, TRAINS=0x01, UDP_TRAINS=0x02)
+Abilities: Any = FlagsEnum(Int16ub, TRAINS=0x01, UDP_TRAINS=0x02, MARKS=0x04)
 
 Hello: Any = Struct(
     "version" / Const(1, Int8ub),

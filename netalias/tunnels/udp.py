@@ -28,15 +28,19 @@ from _socket import (
     socket,
 )
 from errno import EADDRINUSE, ENOTCONN
+from itertools import takewhile
 from sys import byteorder
 
 from netalias import errors
+from netalias.model.names import number
 from netalias.tunnels import counters, errqueue, frames, hello
 from netalias.tunnels.carriage import AT_ONCE, FULL, NOBODY, Carriage, slots
-from netalias.tunnels.congestion import CE
+from netalias.tunnels.congestion import CE, NOT_ECT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netalias.tunnels.carriage import Datagrams, Packets, Source
 
 PORT = 7777
@@ -48,6 +52,7 @@ LARGEST = 65535
 MAPPED = "::ffff:"
 
 IP_TOS, IPV6_TCLASS = 1, 67
+IP_RECVTOS, IPV6_RECVTCLASS = 13, 66
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
 PMTUDISC_DONT, PMTUDISC_DO = 0, 2
 IP_MTU, IPV6_MTU = 14, 24
@@ -56,7 +61,12 @@ SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 ROOM = 1280 - 48
 """Bytes of a datagram that every path takes, more or less: the minimum of IPv6."""
 CONTROL = 64
-"""Bytes of control data: a size of UDP_GRO takes 24."""
+"""Bytes of control data: a size of UDP_GRO takes 24, and so does a TOS or a traffic class."""
+TOLD = (IPPROTO_IP, IP_TOS), (IPPROTO_IPV6, IPV6_TCLASS)
+"""Level and type of control data with a TOS or a traffic class."""
+KEEPS_MARKS = (6, 9)
+"""Linux that puts only datagrams with one TOS together (udp_gro_receive_segment() of
+net/ipv4/udp_offload.c). One before it would tell the mark of the first for all of them."""
 
 
 class Udp(Carriage):
@@ -74,6 +84,7 @@ class Udp(Carriage):
         self._slots: list[memoryview] | None = None
         self.ends: list[int] = []
         self._segment = 0
+        self._sends_marks = self._tells_marks = False
         sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
         sock.setsockopt(SOL_UDP, UDP_GRO, 1)
         self._tos: int | None = None
@@ -209,13 +220,14 @@ class Udp(Carriage):
     def _mark(self, tos: int, df: bool | int) -> None:
         """Set TOS and DF of what is sent from now on, where they are others.
 
-        The outer packet is not capable of ECN: the mark of one would have to come out again, and
-        telling it for each datagram would cost more than carrying it. So a router that is congested
-        drops, which the sender notices (RFC 6040, 4.1 and 4.3: compatibility mode).
+        Unless the other end hands marks on, the outer packet is not capable of ECN: so a router
+        that is congested drops, which the sender notices (RFC 6040, 4.1 and 4.3: normal mode, and
+        compatibility mode).
         """
         level = IPPROTO_IPV6 if self._v6 else IPPROTO_IP
         if tos != self._tos:
-            self._socket.setsockopt(level, IPV6_TCLASS if self._v6 else IP_TOS, tos & ~CE)
+            octet = tos if self._sends_marks else tos & ~CE
+            self._socket.setsockopt(level, IPV6_TCLASS if self._v6 else IP_TOS, octet)
             self._tos = tos
         if df != self._df:
             option = IPV6_MTU_DISCOVER if self._v6 else IP_MTU_DISCOVER
@@ -250,6 +262,8 @@ class Udp(Carriage):
         """
         if self.sized or self.peer is None or not self._is_settled:
             return self._receive_sized()
+        if self._tells_marks:
+            return self._receive_marked()
         take, view, self.ends = self._socket.recv_into, self._view, []
         length = 0
         try:
@@ -279,7 +293,46 @@ class Udp(Carriage):
         for level, kind, data in control:
             if level == SOL_UDP and kind == UDP_GRO:
                 size = int.from_bytes(data, byteorder)
+        if self._tells_marks:
+            self.marks = ((length, _mark_of(control)),)
         return self._view, length, size or 1, source
+
+    def _receive_marked(self) -> tuple[memoryview, int, int, Source] | None:
+        """The same with marks, of a socket that has datagrams of the peer alone."""
+        take, view, self.ends = self._socket.recvmsg_into, self._view, []
+        marks: list[tuple[int, int]] = []
+        length = 0
+        try:
+            for _ in range(AT_ONCE):
+                size, control, _, _ = take((view[length:],), CONTROL, MSG_DONTWAIT)
+                length += size
+                self.ends.append(length)
+                mark = _mark_of(control)
+                if marks and marks[-1][1] == mark:
+                    del marks[-1]
+                marks.append((length, mark))
+                if length >= FULL:
+                    break
+        except OSError:
+            pass  # nothing more is there, or an error that failures() tells
+        self.marks = marks
+        return (view, length, 0, self.peer or NOBODY) if marks else None
+
+    def tell_marks(self) -> bool:
+        """Of IPv4 and, where the socket has it, of IPv6; on kernels that tell one mark for all that
+        have it."""
+        if _linux() < KEEPS_MARKS:
+            return False
+        self._socket.setsockopt(IPPROTO_IP, IP_RECVTOS, 1)
+        if self._socket.getsockopt(SOL_SOCKET, SO_DOMAIN) == AF_INET6:
+            self._socket.setsockopt(IPPROTO_IPV6, IPV6_RECVTCLASS, 1)
+        self._tells_marks = True
+        return True
+
+    def send_marks(self, heeded: bool) -> None:
+        """By TOS or traffic class."""
+        if heeded != self._sends_marks:
+            self._sends_marks, self._tos = heeded, None
 
     def _settle(self) -> None:
         """Nothing is there: from now on the kernel has nothing but datagrams of the peer. What came
@@ -293,6 +346,20 @@ class Udp(Carriage):
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def _mark_of(control: Iterable[tuple[int, int, bytes]]) -> int:
+    """The mark of congestion that control data tells."""
+    for level, kind, data in control:
+        if (level, kind) in TOLD:
+            return int.from_bytes(data, byteorder) & CE
+    return NOT_ECT
+
+
+def _linux() -> tuple[int, int]:
+    """The version of the kernel, its first two numbers."""
+    major, minor, *_ = f"{os.uname().release}..".split(".")
+    return number(major, 4), number("".join(takewhile(str.isdigit, minor)), 4)
 
 
 def _is_ours(datagram: memoryview) -> bool:

@@ -72,6 +72,22 @@ def test_a_whole_train_is_the_superpacket_that_was_sent(
     assert joined(Joiner(), sliced(packet, layouts())) == [packet]
 
 
+@given(SHAPES, st.integers(0, 64))
+def test_a_train_may_be_joined_in_parts(
+    shape: tuple[int, str, int, int, int, bytes], count: int
+) -> None:
+    """As where its datagrams have different marks of congestion: the parts are the same packets."""
+    version, kind, length, size, flags, options = shape
+    packet = made(version, kind, bytes(length + size), size, flags, options)
+    datagrams, joiner = sliced(packet, layouts()), Joiner()
+    view, train = memoryview(bytearray(1 << 17)), b"".join(datagrams)
+    view[: len(train)] = train
+    middle = sum(map(len, datagrams[:count]))
+    writes = joiner.join(view, middle) + joiner.join(view, len(train), begin=middle)
+    assert [one for write in writes for one in cut(as_packet(write))] == cut(packet)
+    assert joiner.malformed == 0
+
+
 @given(SHAPES, st.randoms(use_true_random=False), st.integers(1, 64))
 def test_what_arrives_is_delivered_and_nothing_else(
     shape: tuple[int, str, int, int, int, bytes], dice: object, limit: int

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.tunnels import hello
-from netalias.tunnels.hello import TRAINS, UDP_TRAINS, Negotiation
+from netalias.tunnels.hello import MARKS, TRAINS, UDP_TRAINS, Negotiation
 
 BOTH = TRAINS | UDP_TRAINS
 
@@ -100,6 +100,28 @@ def test_a_bye_of_the_peer_ends_it_and_one_of_a_stranger_does_not() -> None:
     assert one.agreed
     assert one.receive(other.bye(), 1) == b""
     assert not one.agreed
+
+
+def test_one_end_alone_may_hand_marks_on() -> None:
+    """The other is told of it, and it is nothing that both have to have. It counts for as long as
+    this peer says so."""
+    one, other = Negotiation(1, BOTH), Negotiation(2, BOTH)
+    settle(one, other, 0)
+    assert (one.told, other.told) == (BOTH, BOTH)
+    one.abilities |= MARKS
+    settle(one, other, 1)
+    assert (one.told, other.told) == (BOTH, BOTH | MARKS)
+    other.abilities |= MARKS
+    settle(one, other, 2)
+    assert one.agreed == other.agreed == BOTH
+    other.receive(Negotiation(3, BOTH).tick(3), 3)
+    assert other.told == BOTH
+    settle(one, other, 4)
+    other.receive(one.bye(), 5)
+    assert other.told == 0
+    settle(one, other, 6)
+    other.tick(7 + hello.PATIENCE)
+    assert other.told == 0
 
 
 def test_its_own_messages_are_not_the_peer() -> None:

@@ -355,22 +355,27 @@ def set_feature(namespace: Namespace, device: str, command: int, value: int) -> 
         )
 
 
+def joined_by_the_card(stack: ExitStack, here: Namespace, there: Namespace, folder: Path) -> None:
+    """Have p9 join packets (GRO), as every real card does. Those that are held back for a moment
+    are sure to be."""
+    set_feature(here, "eth9", ETHTOOL_STSO, 0)
+    set_feature(there, "p9", ETHTOOL_SGRO, 1)
+    mounted = there.run(["mount", "-t", "sysfs", "sysfs", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip(mounted.stderr)
+    stack.callback(there.run, ["umount", str(folder)])
+    for name, value in (("napi_defer_hard_irqs", "1"), ("gro_flush_timeout", "5000000")):
+        (folder / "class" / "net" / "p9" / name).write_text(value)
+
+
 @pytest.mark.parametrize("carriage", CARRIAGES)
 def test_a_card_may_join_the_packets_inside(
     pair: tuple[Namespace, Namespace], carriage: str, tmp_path: Path
 ) -> None:
-    """GRO looks into protocols 4 and 41, as it does on every real card, and a raw socket gets the
-    result. Packets that are held back for a moment are sure to be joined."""
+    """GRO looks into protocols 4 and 41, and a raw socket gets the result."""
     here, there = pair
-    set_feature(here, "eth9", ETHTOOL_STSO, 0)
-    set_feature(there, "p9", ETHTOOL_SGRO, 1)
     with ExitStack() as stack:
-        mounted = there.run(["mount", "-t", "sysfs", "sysfs", str(tmp_path)], check=False)
-        if mounted.returncode:
-            pytest.skip(mounted.stderr)
-        stack.callback(there.run, ["umount", str(tmp_path)])
-        for name, value in (("napi_defer_hard_irqs", "1"), ("gro_flush_timeout", "5000000")):
-            (tmp_path / "class" / "net" / "p9" / name).write_text(value)
+        joined_by_the_card(stack, here, there, tmp_path)
         ends = [End(one, number, carriage, 1480) for number, one in enumerate(pair)]
         for one in ends:
             stack.callback(one.close)
