@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from select import select
 
 import page
 from page import table, verdict
@@ -27,6 +28,8 @@ SHAPE = f"root tbf rate {RATE}mbit burst 32kb latency 50ms"
 TC = shutil.which("tc") or "/sbin/tc"
 ROUNDS, QUICK = 5, 2
 SECONDS, SHORT = 4.0, 1.5
+PATIENCE = 30.0
+"""Seconds for a bundle to say something."""
 TIMES = 1.85
 NOTICE = 1.0
 """Seconds until a link that carries nothing any more is left out."""
@@ -49,27 +52,37 @@ class Bundle:
         passive = [f"*:{port}/udp" for port in ports]
         active = [f"10.9.{number}.2:{port}/udp" for number, port in enumerate(ports)]
         self.processes = []
+        self._read = b""
         for place, words in ((ends[1], passive), (ends[0], active)):
             place.enter()
             self.processes.append(subprocess.Popen(
                 [page.LAUNCHER, "link", "run", self.name, "--bundle", *words],
-                env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             ))  # fmt: skip
-        for number in range(count):
-            self.says(f"{active[number]}: up")
+        self.says(*(f"{one}: up" for one in active))
         for number, place in enumerate(ends):
             place.enter()
             captured([IP, "addr", "add", f"10.{count}.0.{number + 1}/24", "dev", self.name])
 
-    def says(self, part: str) -> None:
-        """Wait until the first end has said so. Raises Failed."""
+    def says(self, *parts: str) -> None:
+        """Wait until the first end has said all of this, in any order. Raises Failed."""
+        missing, end = {*parts}, time.monotonic() + PATIENCE
+        while missing:
+            line = self._line(end)
+            missing = {part for part in missing if part not in line}
+
+    def _line(self, end: float) -> str:
+        """The next line of the first end, which is to come before *end*. Raises Failed."""
         stream = self.processes[1].stderr
         assert stream is not None
-        line = ""
-        for line in stream:
-            if part in line:
-                return
-        raise Failed(f"the bundle ended before it said {part!r}: {line.strip()}")
+        while b"\n" not in self._read:
+            came = select([stream], [], [], max(0.0, end - time.monotonic()))[0]
+            data = os.read(stream.fileno(), 65536) if came else b""
+            if not data:
+                raise Failed(f"the bundle {'has ended' if came else 'says nothing'}")
+            self._read += data
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode(errors="replace")
 
     def flow(self, port: int, seconds: float, cut: bool = False) -> tuple[float, float]:
         """Mbit/s of one flow; with *cut* the first cable is taken away, and the seconds until that
