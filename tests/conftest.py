@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, core, is_hypothesis_test, settings
 from hypothesis.internal.conjecture import providers
 from support import Namespace, Turns, veth_pair, why_no_namespace
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     providers.is_local_module_file = lambda path: False
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(InTurn(), "in turn")
+        config.pluginmanager.register(Brief(), "brief")
         if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
             config.args = turned(config.workerinput["workerid"], config.workerinput["workercount"])
 
@@ -176,6 +178,21 @@ class InTurn:
         """From the first fixture to the last."""
         with self._turns.taken(alone=item.get_closest_marker("alone") is not None):
             yield
+
+
+class Brief:
+    """A plugin of a process that has others beside it: of a test that passes it reports the call.
+
+    Reports of a set-up and a teardown that pass are not shown, and each report costs as much as a
+    short test: it is packed, sent, unpacked, and handed to every plugin of the first process.
+    """
+
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """What pytest does, but for these reports, and for those of a begin and an end."""
+        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.when == "call" or not report.passed:
+                item.ihook.pytest_runtest_logreport(report=report)
+        return True
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
