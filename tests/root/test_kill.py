@@ -16,9 +16,10 @@ from netalias.model import GROUP, SCRATCH, is_scratch
 KILLS = 50
 SEEDS = (86, 87, 88, 89)
 """Parts of one test, that can run side by side: two hundred kills."""
-ALIASES = 500
+ALIASES = 240
+"""More messages than one send holds (PACK of kernel.netlink): instants lie between sends, too."""
 
-MANY = "eth9:0-249 10.0.0.0/32+ kind macvlan\neth9:300-549 10.1.0.0/32+ kind label\n"
+MANY = "eth9:0-119 10.0.0.0/32+ kind macvlan\neth9:300-419 10.1.0.0/32+ kind label\n"
 OTHERS = "eth9:0-9 10.2.0.0/32+ kind macvlan\neth9:10-19 10.3.0.0/32+ kind label\n"
 """Against MANY: most are removed, ten change their address, ten their kind and their address."""
 
