@@ -128,10 +128,23 @@ def wait_for_state(namespace: Namespace, device: str, state: str) -> None:
     until(lambda: operstate(namespace, device) == state)
 
 
+RTF_LOCAL = 0x80000000
+"""Flag of a route to an address of this host (linux/ipv6_route.h)."""
+
+
 def wait_for_local_route(namespace: Namespace, address: str) -> None:
     """The kernel works on with a new IPv6 address after it has taken it: the last is its route."""
     if ":" in address:
-        until(lambda: f"local {address} " in namespace.ip("-6 route show table local"))
+        until(lambda: _has_local_route(namespace, address))
+
+
+def _has_local_route(namespace: Namespace, address: str) -> bool:
+    """Whether ``ip -6 route show table local`` has it, without a process: destination and length
+    of its prefix, source and length, gateway, metric, two counters, flags, device."""
+    with namespace, open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
+        routes = [line.split() for line in file]
+    wanted = [socket.inet_pton(socket.AF_INET6, address).hex(), "80"]
+    return any(route[:2] == wanted and int(route[8], 16) & RTF_LOCAL for route in routes)
 
 
 def rename(namespace: Namespace, old: str, new: str) -> None:
@@ -149,30 +162,36 @@ FOLLOWERS = ("macvlan", "veth")
 until its main device changes."""
 
 
-def _watched(namespace: Namespace) -> bool:
-    """Whether linkwatch is done: Linux 6.1 has UNKNOWN or DOWN until then."""
+def _watched(found: list[Json]) -> bool:
+    """Whether linkwatch is done with devices as ``ip -d`` shows them: Linux 6.1 has UNKNOWN or DOWN
+    until then."""
     return all(
         (device["operstate"] == "UP") == ("LOWER_UP" in device["flags"])
-        for device in ip_json(namespace, "-d link show up")
-        if device.get("linkinfo", {}).get("info_kind") in FOLLOWERS
+        for device in found
+        if "UP" in device["flags"] and device.get("linkinfo", {}).get("info_kind") in FOLLOWERS
     )
 
 
 def wait_for_linkwatch(namespace: Namespace) -> None:
     """The states of devices are those of their carriers."""
-    until(lambda: _watched(namespace))
+    devices(namespace)
 
 
-def devices(namespace: Namespace) -> str:
-    """All devices and addresses of the namespace with everything that ip(8) says, as one text."""
-    wait_for_linkwatch(namespace)
-    return namespace.ip("-d -j addr show")
+def devices(namespace: Namespace, *more: str) -> str:
+    """All devices and addresses of the namespace with everything that ip(8) says, as one text, once
+    linkwatch is done; behind it what ip(8) says to *more*, all of it by one process."""
+
+    def seen() -> str:
+        words = "\n".join(("addr show", *more))
+        found = namespace.run(["ip", "-d", "-j", "-batch", "-"], input=words).stdout
+        return found if _watched(json.loads(found.partition("\n")[0])) else ""
+
+    return until(seen)
 
 
 def picture(namespace: Namespace) -> str:
-    """The same, and all routes and neighbours."""
-    kinds = ("-j route show table all", "-j -6 route show table all", "-j neigh show")
-    return "\n".join((devices(namespace), *(namespace.ip(words) for words in kinds)))
+    """The same, and all routes, of both families, and neighbours."""
+    return devices(namespace, "route show table all", "neigh show")
 
 
 def sysctl(namespace: Namespace, key: str) -> str:
