@@ -57,9 +57,24 @@ def check(words: Sequence[str], text: str) -> None:
 
 
 def hold(name: str, found: Any) -> None:
-    """*found* is as the schema *name* says."""
-    if isinstance(found, list) and len(found) > MANY:
-        found = list(_kinds(found))
+    """*found* is as the schema *name* says. An object of a list that was held against it before, to
+    the letter, is not examined again."""
+    if isinstance(found, list):
+        several = _kinds(found) if len(found) > MANY else found
+        fresh = {json.dumps(one): one for one in several}
+        for text in _held.setdefault(name, set()) & fresh.keys():
+            del fresh[text]
+        _examine(name, list(fresh.values()))
+        _held[name] |= fresh.keys()
+    else:
+        _examine(name, found)
+
+
+_held: dict[str, set[str]] = {}
+"""By the name of a schema the objects that are as it says."""
+
+
+def _examine(name: str, found: Any) -> None:
     faults = [f"{one.json_path}: {one.message}" for one in validator(name).iter_errors(found)]
     assert not faults, (name, faults[:3])
 
