@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Sequence
-from copy import deepcopy
 
 import pytest
 from declared_machine import MAINS, DeclaredAliases, Fuse, Ground, Killed, met, runs
@@ -53,7 +53,9 @@ class InMemory(Ground):
         return self.observed
 
     def copy(self, snapshot: Snapshot) -> Kernel:
-        return deepcopy(self.observed)
+        # deepcopy() takes ten times as long.
+        copied: Kernel = pickle.loads(pickle.dumps(self.observed))
+        return copied
 
     def add_main(self, name: str) -> None:
         self.observed.add_device(name, "veth", link=2 + MAINS.index(name), remote=True)
