@@ -147,14 +147,13 @@ class Claim:
 
 
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
-    """The claims of the addresses that plans add or move, on main devices that are up.
+    """The claims of the addresses that plans add or move, on main devices that are up. Of a wish
+    only words about claims are asked for.
 
     A plan whose address should be probed for gets a note if its main device is down.
     """
-    pairs = [*pairs]
-    coming = [(plan.arrival, plan.carrier) for _, plan in pairs]
-    for (wish, plan), ((new, announced), device) in zip(pairs, coming, strict=True):
-        goal = plan.goal
+    for wish, plan in pairs:
+        (new, announced), device, goal = plan.arrival, plan.carrier, plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
         if not announced and not (new and goal.type.family == AF_INET):

@@ -42,7 +42,7 @@ class Run:
     """One command.
 
     ``folder`` is the runtime directory, empty for none; ``salt`` that of the fingerprint
-    (cli/reconcile.py); ``name`` is the digest of the configuration. ``files`` restores the files
+    (cli/reconcile.py); ``named`` are the files of the configuration. ``files`` restores the files
     that the command rewrites, if it does (engine/rollback.py).
     """
 
@@ -52,19 +52,24 @@ class Run:
         self.salt = salt
         self.folder = folder
         self.armed = False
-        self.name = ""
+        self.named: list[tuple[str, bytes]] = []
         self.files: Callable[[], list[str]] | None = None
         self.done: list[Difference] = []
         self.status = errors.STATUS_OK
         self._ended_by = 0
         self._parsed: Declarations | None = None
 
+    @property
+    def name(self) -> str:
+        """The digest of the configuration, which few runs need: where a guard is, or is to be."""
+        return configuration(self.named)
+
     def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
         """Compare and print, with what would be refused; the exit status, STATUS_DRIFT if there are
         differences, with *dry* that of a refusal."""
         declared, rules = self._declared(found, changing=dry), self._rules()
         if dry:
-            self.name = configuration(found)
+            self.named = found
             self._check_confirmation()
         unknown = self._unknown(declared)
         diff, refusal = self._compare(declared, rules)
@@ -147,7 +152,7 @@ class Run:
         self, found: list[tuple[str, bytes]], restored: Sequence[Difference]
     ) -> converging.Outcome:
         declared = self._declared(found)
-        self.name = configuration(found)
+        self.named = found
         self._check_confirmation()
         rules = self._rules()
         prepared = converging.prepare(self.engine, declared, rules)
@@ -200,7 +205,8 @@ class Run:
         if not repeats(declared, policy or Policy()):
             return not leased
         if not outcome.stopped:
-            notes = again(self.engine, self.folder, declared, self.options.only, outcome.announced)
+            done = {*outcome.announced}
+            notes = again(self.engine, self.folder, declared, self.options.only, done)
             if not self.options.quiet:
                 _tell(notes, "warning", "warning: ")
         return False
@@ -375,9 +381,11 @@ class Run:
         write(json.render(objects, pretty=self.options.pretty))
 
     def _lines(self, items: Iterable[Difference]) -> list[str]:
+        shown = [*items]
+        if not shown:
+            return []
         from netalias.views.diff import lines
 
-        shown = [*items]
         found = []
         for item, text in zip(shown, lines(shown, self.engine.registry), strict=True):
             found.append(f"{text}\n")

@@ -13,7 +13,7 @@ from netalias.engine import reconcile as converging
 from netalias.model.listing import first
 from netalias.model.names import printable
 from netalias.plan.moving import MOVED, Moves, moves
-from netalias.sources import STDIN, configuration
+from netalias.sources import STDIN
 from netalias.system.replacement import Replacements
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ class Move(Run):
             for (name, before), (_, after) in pairs
             if before != after
         ]
-        self.name = configuration(self.after)
+        self.named = self.after
         self.wanted = Declarations([*self._blocks(), *self._undeclared(self.moves)], [])
         self.rules = self._rules()
         self.rules.removing = False

@@ -560,9 +560,9 @@ class Engine:
         self, observed: Observed, differences: Iterable[Difference]
     ) -> ClaimSession | None:
         """The session that claims the addresses added by *differences*; None without any."""
-        plans = [(one, one.plan.goal) for one in differences if one.plan.steps]
-        coming = [one for one, goal in plans if goal is not None and goal.up]
-        pairs = [(one.wish, one.plan) for one in coming]
+        changes = [one for one in differences if one.plan.steps]
+        coming = [one for one in changes if one.plan.goal is not None and one.plan.goal.up]
+        pairs = [(one.model, one.plan) for one in coming]
         context = self.context if coming else None
         if context is None:
             return None

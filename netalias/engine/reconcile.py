@@ -16,8 +16,7 @@ from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.plan import Difference
 from netalias.plan.compare import compare
-from netalias.plan.diff import REMOVED, Diff, Skipped, removal
-from netalias.plan.order import arrange
+from netalias.plan.diff import REMOVED, Diff, Skipped, removal, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Outcome:
         self.wrong: list[Difference] = []
         self.lost: list[Skipped] = []
         self.notes: list[str] = []
-        self.announced: set[names.AliasName] = set()
+        self.announced: Sequence[names.AliasName] = ()
         self.unwatched: Sequence[Task] = ()
         self.lacking: Sequence[tuple[Task, str]] = ()
         self.stopped = False
@@ -164,7 +163,7 @@ def look(
     diff = _differences(engine, looked.observed, declared, rules, conflicts, looked.asked)
     if looked.settled:
         diff.settle(looked.settled, looked.devices)
-    if looked.devices and not (diff.same and not diff.renewals):
+    if not looked.stands(diff):
         return _differences(engine, looked.whole(), declared, rules, conflicts)
     return diff
 
@@ -185,7 +184,7 @@ def _differences(
 
         only(observed, rules.only)
     diff = compare(
-        (declared if asked is None else asked).blocks,
+        (declared if asked is None else asked).items,
         observed,
         only=rules.only,
         force=rules.force,
@@ -275,7 +274,8 @@ def carry_out(engine: Engine, prepared: Prepared, *, atomic: bool = False) -> Ou
         outcome.notes = execute(engine, diff.observed, diff.items, session, atomic=atomic)
         outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
         if session is not None:
-            outcome.announced = {one.name for one in session.claims}
+            outcome.announced = [one.name for one in session.claims]
+            prepared.session = None  # thousands of claims, where the second reading needs room
     return outcome
 
 
@@ -320,6 +320,8 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
 
     The caller is in a transaction. Raises NotPermitted, KernelError.
     """
+    from netalias.plan.order import arrange
+
     diff = Diff(observed)
     diff.items = [removal(alias, observed) for alias in aliases]
     arrange(diff.items, observed.snapshot)
@@ -405,7 +407,8 @@ def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outco
     """The work of verify(); the comparison by the second reading."""
     done = outcome.done
     few = len(done) <= FEW and all(map(_independent, done))
-    if few and not outcome.diff.settled:
+    # Labels are quicker read all at once than each by itself.
+    if few and outcome.diff.settled == len(outcome.diff.devices):
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
@@ -425,7 +428,7 @@ def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outco
 
 def _independent(item: Difference) -> bool:
     """Whether an item can be verified by itself: it has no network that other aliases may be in."""
-    wish = item.wish
+    wish = item.model
     if wish is None:
         return True
     assert wish.type is not None
@@ -450,7 +453,7 @@ def _wrong_among(
     undone = [item for item in sysctls if not _is_set(item, snapshot)]
     _drop_others(snapshot, set(texts), items)
     observed = engine.recognise(snapshot)
-    blocks = [single(one.wish, one.name, one.place) for one in items if one.wish is not None]
+    blocks = [single(wish, one.name, one.place) for one, wish in wishes(items)]
     again = compare(blocks, observed, force=rules.force)
     # If two aliases share a name, the one to keep may be declared outside these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}

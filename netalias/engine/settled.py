@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.plan.settled import is_sure, rest, wanted
+from netalias.plan.settled import is_sure, rest, stands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.bare import Gone, Sifted
     from netalias.observed import Observed
+    from netalias.plan.diff import Diff
 
 
 class Looked:
     """The observed state, and the part of what is declared that it is compared with: ``asked``.
 
     ``settled`` is the number of aliases that both are without, ``devices`` are those of them that
-    have one. ``whole`` gives the state with them, of the same reading.
+    have one, on the main devices ``mains``. ``whole`` gives the state with them, of the same
+    reading.
     """
 
-    __slots__ = ("asked", "declared", "devices", "observed", "settled", "whole")
+    __slots__ = ("asked", "declared", "devices", "mains", "observed", "settled", "whole")
 
     def __init__(self, observed: Observed, declared: Declarations) -> None:
         self.observed = observed
@@ -30,6 +32,11 @@ class Looked:
         self.whole: Callable[[], Observed] = lambda: observed
         self.settled = 0
         self.devices: list[Gone] = []
+        self.mains: set[str] = set()
+
+    def stands(self, diff: Diff) -> bool:
+        """Whether *diff*, by ``observed``, would be the same by the whole state."""
+        return not self.mains or stands(diff, self.mains)
 
 
 def observe(engine: Engine, declared: Declarations) -> Looked:
@@ -52,5 +59,6 @@ def observe(engine: Engine, declared: Declarations) -> Looked:
     looked.asked = rest(declared, sifted)
     looked.whole = lambda: engine.recognise(sifted.whole())
     looked.devices = [one for some in sifted.devices.values() for one in some.values()]
+    looked.mains = {main for main, some in sifted.devices.items() if some}
     looked.settled = len(looked.devices) + sum(map(len, sifted.labels.values()))
     return looked

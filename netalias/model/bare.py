@@ -7,6 +7,8 @@ out of its reading (Kernel.snapshot_without).
 
 from __future__ import annotations
 
+from itertools import repeat
+
 from netalias.model import (
     AF_INET,
     FOREVER,
@@ -19,7 +21,7 @@ from netalias.model.names import RECORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from netalias.model import Address, Device
 
@@ -84,9 +86,11 @@ def is_bare(entry: Address) -> bool:
     )
 
 
-def record(name: bytes) -> tuple[bytes, bytes]:
-    """The primary name and the ifalias of the bare device of the alias *name*."""
-    return name.replace(b":", b"_"), _RECORD + name
+def records(names: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The primary names and the ifaliases of the bare devices of the aliases with these *names*."""
+    found = [*names]
+    primary = map(bytes.replace, found, repeat(b":"), repeat(b"_"))
+    return [*primary], [*map(_RECORD.__add__, found)]
 
 
 def without(snapshot: Snapshot, bare: Bare) -> Sifted:
@@ -132,7 +136,7 @@ def _is_as(
     name = wanted.get(entries[0].local, b"")
     return (
         device.kind == KIND
-        and (_raw(device.name), _raw(device.ifalias)) == record(name)
+        and ([_raw(device.name)], [_raw(device.ifalias)]) == records([name])
         and tuple(map(_raw, device.altnames)) == (name,)
         and device.group == group
         and device.up

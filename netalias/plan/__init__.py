@@ -63,10 +63,10 @@ class Plan:
         self.goal: Goal | None = None
         self.kind = ""
         self.steps: list[Step] = []
-        self.fallback: list[Step] = []
+        self.fallback: Sequence[Step] = ()
         self.notes: list[str] = []
         self.switched: Device | None = None
-        self.sysctls: list[Difference] = []
+        self.sysctls: Sequence[Difference] = ()
 
     @property
     def all_steps(self) -> list[Step]:
@@ -132,16 +132,16 @@ class Difference:
 
     ``sign`` is one of those in plan/diff.py or sysctls.SET. ``place`` is ``file:line`` of the wish,
     empty for a removal; ``rank`` the number of its line; ``error`` is set if the plan was refused.
-    ``sysctl_change`` is set if sysctls of a main device differ, and not an alias.
+    ``sysctl_change`` is set if sysctls of a main device differ; ``model``: see diff.wishes().
     """
 
-    __slots__ = ("error", "name", "place", "plan", "rank", "sign", "sysctl_change", "wish")
+    __slots__ = ("error", "model", "name", "place", "plan", "rank", "sign", "sysctl_change")
 
-    def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
+    def __init__(self, sign: str, name: AliasName, plan: Plan, model: Wish | None = None) -> None:
         self.sign = sign
         self.name = name
         self.plan = plan
-        self.wish = wish
+        self.model = model
         self.place = ""
         self.rank = -1
         self.error: errors.NetaliasError | None = None

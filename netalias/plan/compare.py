@@ -11,11 +11,9 @@ from netalias.model import HIDDEN, SCRATCH, Alias, prefix
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed.orphans import orphans
-from netalias.observed.planned import Planned
 from netalias.observed.remnants import remnants
 from netalias.plan import Difference, plan
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
-from netalias.plan.order import arrange
 from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
@@ -24,15 +22,17 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from netalias.desired import Wish
-    from netalias.desired.blocks import Block
+    from netalias.desired.blocks import Block, Run
     from netalias.kinds import Goal
     from netalias.model import Device
     from netalias.model.steps import Step
     from netalias.observed import Observed
+    from netalias.observed.planned import Planned
     from netalias.plan import Plan
     from netalias.plan.series import Series
 
-    _Pair = tuple[AliasName, bytes, Alias | None]
+    _Pair = tuple[int, AliasName, bytes, Alias | None]
+    """Place in the item, name, packed address, and the alias that is there."""
     Conflicts = Mapping[tuple[int, bytes], errors.NetaliasError]
 
     class Lent(Protocol):
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    blocks: Sequence[Block],
+    items: Sequence[Block | Run],
     observed: Observed,
     *,
     only: str = "",
@@ -53,7 +53,7 @@ def compare(
     removing: bool = True,
     lent: Callable[[], Lent] | None = None,
 ) -> Diff:
-    """The differences between declared aliases, given as *blocks* in the order of the files, and
+    """The differences between declared aliases, given as *items* in the order of the files, and
     ours in *observed*, without sysctls.
 
     With *only*, other main devices are left out. *force*: go on if a main device is down. Without
@@ -63,7 +63,7 @@ def compare(
     aliases stay while their pool is declared, and are not renewed.
     """
     comparison = _Comparison(observed, force, protected, conflicts or {}, lent)
-    return comparison.run(blocks, only, removing)
+    return comparison.run(items, only, removing)
 
 
 MANY = 3
@@ -103,7 +103,7 @@ class _Comparison:
         self.left: set[int] = set()
         self.noted: set[int] = set()
         self.refused: dict[AliasName, tuple[str, AliasName, errors.NetaliasError]] = {}
-        self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
+        self.pairs: list[tuple[Block | Run, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
         self.mains: dict[str, Device] = {}
@@ -123,10 +123,10 @@ class _Comparison:
                 entries = observed.snapshot.on(alias.device.index)
                 self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
-    def run(self, blocks: Sequence[Block], only: str, removing: bool) -> Diff:
+    def run(self, items: Sequence[Block | Run], only: str, removing: bool) -> Diff:
         """Compare, and return all differences."""
         main = self.observed.snapshot.device(only) if only else None
-        for block in blocks:
+        for block in items:
             if not only or _is_of(block.wish.name.main, only, main, self.observed):
                 self._match(block)
         present = [
@@ -159,7 +159,10 @@ class _Comparison:
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
         # Where nothing is removed, the snapshot may be a part (watch/snapshots.py).
-        arrange(self.diff.items, self.observed.snapshot, shrinking=removing)
+        if self.diff.items:
+            from netalias.plan.order import arrange
+
+            arrange(self.diff.items, self.observed.snapshot, shrinking=removing)
         for device in self.observed.snapshot.devices.values() if removing else ():
             if device.group & (SCRATCH - 1) ^ HIDDEN == self.observed.group:
                 self._remove_empty(only, main)
@@ -175,7 +178,7 @@ class _Comparison:
 
     # First pass
 
-    def _match(self, block: Block) -> None:
+    def _match(self, block: Block | Run) -> None:
         self.diff.wished += len(block.slots)
         wish = block.wish
         device = self.mains.get(wish.name.main)
@@ -185,17 +188,17 @@ class _Comparison:
                 if not (self.force or device.up):
                     self.down.add(id(device))
             except errors.NetaliasError as error:
-                self._skip(block.place, wish.name, error, len(block.slots))
+                self._skip(block.place_of(0), wish.name, error, len(block.slots))
                 self._keep_of(block)
                 return
         main, kind = device.name, wish.kind
         claimed = self.claimed.setdefault(device.index, set())
         pairs: list[_Pair] = []
-        for slot, address in zip(block.slots, block.addresses, strict=True):
+        for at, (slot, address) in enumerate(zip(block.slots, block.addresses, strict=True)):
             name = wish.name if wish.name == f"{main}:{slot}" else AliasName(main, slot)
             if slot in claimed:
                 again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
-                self._skip(block.place, name, again)
+                self._skip(block.place_of(at), name, again)
                 continue
             alias = None
             for one in self.observed.by_name.get(name, ()):
@@ -211,13 +214,13 @@ class _Comparison:
                     and self._is_protected(alias)
                     and self._loses(alias, wish, address)
                 ):
-                    self._skip_protected(block.place, name)
+                    self._skip_protected(block.place_of(at), name)
                     continue
                 if kind not in ("", kinds.AUTO, alias.kind):
                     self.gone.add(id(alias))
                 elif self._moves(wish, device, alias, address):
                     self.moving.add(id(_place(alias)))
-            pairs.append((name, address, alias))
+            pairs.append((at, name, address, alias))
         claimed.update(block.slots)
         self.pairs.append((block, device, pairs))
 
@@ -230,7 +233,7 @@ class _Comparison:
         self.observed.by_name.setdefault(name, []).append(orphan)
         return orphan
 
-    def _keep_of(self, block: Block) -> None:
+    def _keep_of(self, block: Block | Run) -> None:
         """Keep aliases that *block* declares by a former name of their main device."""
         if self.recorded is None:
             self.recorded = {}
@@ -317,7 +320,7 @@ class _Comparison:
             name: block.wish.lease
             for block, _, pairs in self.pairs
             if block.wish.lease
-            for name, _, _ in pairs
+            for _, name, _, _ in pairs
         }
 
     def _correct(self) -> bool:
@@ -339,18 +342,18 @@ class _Comparison:
             found = True
         return found
 
-    def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
+    def _block(self, block: Block | Run, device: Device, pairs: list[_Pair]) -> None:
         unchanged: Unchanged | None = None
-        for name, address, alias in pairs:
+        for at, name, address, alias in pairs:
             if alias is None:
-                done = self._follows(block, name, address, device)
+                done = self._follows(block, at, name, address, device)
             else:
                 unchanged = unchanged or self._unchanged(block, device)
                 done = unchanged.holds(alias, name.slot, address)
             if not done:
-                self._wish(block, name, address, device, alias)
+                self._wish(block, at, name, address, device, alias)
 
-    def _unchanged(self, block: Block, device: Device) -> Unchanged:
+    def _unchanged(self, block: Block | Run, device: Device) -> Unchanged:
         """The quick test for the aliases of a block, which is that of the block before if both are
         alike."""
         like = id(block.model), device.index
@@ -358,29 +361,36 @@ class _Comparison:
             self.test = like, Unchanged(block.wish, device)
         return self.test[1]
 
-    def _follows(self, block: Block, name: AliasName, address: bytes, device: Device) -> bool:
+    def _follows(
+        self, block: Block | Run, at: int, name: AliasName, address: bytes, device: Device
+    ) -> bool:
         """Whether a new alias is planned like the one before it."""
         if self.series is None or self.like != (id(block.model), device.index):
             return False
         result = self.series.plan(name, address)
         if result is not None:
-            own = block.wish.name is name
-            wish = block.wish if own else block.wish.copy(name, address)
-            self._add(wish, result, block.place)
+            self._add(name, block.wish, result, block.place_of(at))
         return result is not None
 
-    def _add(self, wish: Wish, result: Plan, place: str) -> None:
-        item = Difference(ADDED if result.alias is None else CHANGED, wish.name, result, wish)
+    def _add(self, name: AliasName, model: Wish, result: Plan, place: str) -> None:
+        item = Difference(ADDED if result.alias is None else CHANGED, name, result, model)
         item.place, item.rank = place, self.rank
         self.diff.items.append(item)
 
     def _wish(
-        self, block: Block, name: AliasName, address: bytes, device: Device, alias: Alias | None
+        self,
+        block: Block | Run,
+        at: int,
+        name: AliasName,
+        address: bytes,
+        device: Device,
+        alias: Alias | None,
     ) -> None:
         self.series = None
+        place = block.place_of(at)
         try:
             wish = block.wish.copy(name, address)
-            result = self._plan(wish, device, alias, block.place)
+            result = self._plan(wish, device, alias, place)
             if result is not None and self.diff.wished >= MANY and not self.conflicts:
                 from netalias.plan.series import begun
 
@@ -388,11 +398,13 @@ class _Comparison:
                 self.series = begun(wish, result, self.planned)
                 self.like = id(block.model), device.index
         except errors.NetaliasError as error:
-            self.refused[name] = block.place, name, error
+            self.refused[name] = place, name, error
 
     def _plan(self, wish: Wish, main: Device, alias: Alias | None, place: str) -> Plan | None:
         """Plan one wish by itself, for which *alias* is there; None where nothing differs."""
         if self.planned is None:
+            from netalias.observed.planned import Planned
+
             self.planned = Planned(self.observed, self.gone, self.moving)
         if alias is not None and not wish.mtu:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
@@ -412,7 +424,7 @@ class _Comparison:
         self.planned.take(alias, result.goal, result.kind)
         if alias is not None and id(alias) not in self.gone and _leaves(alias, result.goal):
             self.left.add(id(alias.entry))
-        self._add(wish, result, place)
+        self._add(wish.name, wish, result, place)
         return result
 
     def _plan_without_route(self) -> None:
@@ -422,9 +434,9 @@ class _Comparison:
             self.rank = rank
             if Unchanged(block.wish, device).plain:
                 continue
-            for _, address, alias in pairs:
+            for at, _, address, alias in pairs:
                 if alias is not None and alias.name not in planned:
-                    self._wish(block, alias.name, address, device, alias)
+                    self._wish(block, at, alias.name, address, device, alias)
 
     def _skip_protected(self, place: str, name: AliasName) -> None:
         from netalias.plan.refusals import session_lost

@@ -7,9 +7,10 @@ from netalias.plan import Difference, Plan, finished, unmade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from netalias import errors
+    from netalias.desired import Wish
     from netalias.model import Alias
     from netalias.model.bare import Gone
     from netalias.model.leases import RenewAddress
@@ -27,6 +28,19 @@ def removal(alias: Alias, observed: Observed) -> Difference:
     plan = Plan(alias)
     plan.steps = unmade(alias, observed)
     return Difference(REMOVED, alias.name, finished(plan, observed))
+
+
+def wishes(items: Iterable[Difference]) -> list[tuple[Difference, Wish]]:
+    """The differences that come from a wish, with that. The model of one is its wish, or one that
+    differs in slot and address only: thousands of lines that are alike have one."""
+    found = []
+    for item in items:
+        wish, goal = item.model, item.plan.goal
+        if wish is not None and goal is not None and wish.name != item.name:
+            wish = wish.copy(item.name, goal.address)
+        if wish is not None:
+            found.append((item, wish))
+    return found
 
 
 class Skipped:

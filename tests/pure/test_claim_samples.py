@@ -39,7 +39,7 @@ def test_claims(line: str, asked: int) -> None:
     """IPv4 with the word only; nothing is announced."""
     stage = Declared(Memory(kinds=("macvlan", "dummy")))
     (item,) = stage.check(f"{line}\n").items
-    found = [*claims([(item.wish, item.plan)], Policy())]
+    found = [*claims([(item.model, item.plan)], Policy())]
     assert [(len(one.asked), one.rounds, one.probed) for one in found] == (
         [(asked, 0, True)] if asked else []
     )

@@ -442,7 +442,7 @@ def test_what_comes_back_has_its_way_out(stage: Stage) -> None:
     stage(f"eth0:0 10.0.0.5 kind macvlan gateway {ROUTER}")
     stage.kernel.kinds = ("macvlan",)
     plan = stage.engine.plan(stage.wish("eth0:0 down"))
-    assert plan.fallback == []
+    assert not plan.fallback
     stage.kernel.kinds = ("macvlan", "dummy")
     replaced = stage.engine.plan(stage.wish("eth0:0 kind dummy"))
     texts = [command(step) for step in replaced.fallback]

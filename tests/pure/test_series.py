@@ -11,8 +11,8 @@ from netalias.desired import Wish
 from netalias.kernel.memory import Memory
 from netalias.model.names import AliasName
 from netalias.model.steps import AddAltname
-from netalias.plan import Plan, compare
-from netalias.plan.diff import Diff
+from netalias.plan import Difference, Plan, compare
+from netalias.plan.diff import Diff, wishes
 
 LINES = "\n".join(f"eth0:{slot} 10.1.0.{slot}/32 kind KIND" for slot in range(20)) + "\n"
 CASES = {
@@ -61,12 +61,19 @@ def stage() -> Declared:
 
 
 def values(value: Any) -> Any:
-    """The slots of an object of ours, and of those in it."""
+    """The slots of an object of ours, and of those in it; of a difference its own wish, not the
+    model of it."""
     if isinstance(value, (list, tuple)):
         return [values(one) for one in value]
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
     if isinstance(value, str) or not slots:
         return value if type(value).__module__ == "builtins" else type(value)
+    if isinstance(value, Difference):
+        slots[slots.index("model")] = "plan"
+        return [
+            [values(one) for _, one in wishes([value])],
+            {name: values(getattr(value, name)) for name in slots},
+        ]
     return type(value).__name__, {name: values(getattr(value, name, None)) for name in slots}
 
 

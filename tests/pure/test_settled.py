@@ -185,3 +185,39 @@ def test_a_label_and_a_device_of_one_name_are_compared(switch: pytest.MonkeyPatc
     found = stage.check("eth0:0-19 10.0.0.1-20\n")
     assert not found.settled
     assert len(found.items) == 1
+
+
+def both(stage: Declared, text: str, switch: pytest.MonkeyPatch) -> Diff:
+    """The comparison, which is the same as without leaving out anything."""
+    quick = stage.check(text)
+    with switch.context() as patched:
+        patched.setattr(settled, "MANY", 10**9)
+        assert contents(stage.check(text), stage) == contents(quick, stage)
+    return quick
+
+
+def test_macvlans_that_go_are_removed_without_a_look_at_those_that_stay(
+    switch: pytest.MonkeyPatch,
+) -> None:
+    """Of these one on each main device is enough, and keeps its sysctls."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n")
+    rest = "eth0:5-29 10.0.0.6-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n"
+    found = both(stage, rest, switch)
+    assert (found.removed, found.settled, len(found.devices)) == (5, 53, 53)
+    outcome = stage.reconcile(rest)
+    assert (len(outcome.done), outcome.wrong, outcome.status) == (5, [], 0)
+    assert stage.kernel.device("eth0").arp_ignore == 1
+    assert stage.check(rest).same
+
+
+def test_macvlans_that_go_are_compared_with_all_where_none_of_the_others_stays(
+    switch: pytest.MonkeyPatch,
+) -> None:
+    """So it is where the one that is to stay is lost, and where a new one comes."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\n")
+    rest = "eth0:5-29 10.0.0.6-30 kind macvlan\n"
+    assert not both(stage, f"{rest}eth0:40 10.0.0.41 kind macvlan\n", switch).devices
+    stage.kernel.remove_device("eth0_5")
+    assert not both(stage, rest, switch).devices

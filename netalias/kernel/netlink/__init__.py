@@ -256,11 +256,11 @@ class Netlink(Kernel):
         self._renew()
         return found, False
 
-    def taken(self, request: bytes) -> list[bytes] | None:
+    def taken(self, request: bytes, operation: str = "list of addresses") -> list[bytes] | None:
         """The datagrams of a dump; None when one was lost."""
         self._sequence += 1
-        self._send("list of addresses", numbered(request, self._sequence))
-        found, lost = taken(lambda flags: self._receive("list", flags), self._sequence)
+        self._send(operation, numbered(request, self._sequence))
+        found, lost = taken(lambda flags: self._receive(operation, flags), self._sequence)
         return None if lost else found
 
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:

@@ -231,15 +231,13 @@ def address_runs(data: bytes) -> Iterator[Run]:
         return
     from netalias.kernel.netlink.runs import Groups
 
-    # Neighbours on thousands of devices differ in the ifindex, too.
     known: dict[tuple[bytes, ...], Holes] = {}
-    for at, length, key, rows in Groups().of(data):
-        like = (key[0][:20], key[0][24:], *key[1:]) if rows else ()
-        if not like or like not in known:
+    for at, length, key, rows in Groups(apart=True).of(data):
+        if not key or key not in known:
             kind = codec.HEADER.unpack_from(data, at)[1]
             low = _lifetimes(data, at + 24, at + length) if kind == codec.RTM_NEWADDR else 0
-            known[like] = ((low - at, low - at + LIFETIMES),) if low else ()
-        yield len(rows) or 1, (length + 3) & ~3, known[like]
+            known[key] = ((low - at, low - at + LIFETIMES),) if low else ()
+        yield len(rows) or 1, (length + 3) & ~3, known[key]
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:

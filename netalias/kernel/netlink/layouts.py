@@ -7,7 +7,6 @@ values between them. A message that fits no layout of its length is decoded by c
 
 from __future__ import annotations
 
-from _operator import itemgetter
 from _struct import Struct
 
 from netalias.kernel.netlink import codec
@@ -61,11 +60,10 @@ class Layout:
     A message has this layout when its bytes under ``mask`` are ``expected`` (both as little-endian
     numbers). ``unpack`` gives the values in the order of the message, and an empty one at the end;
     ``places`` holds the position of each attribute among them. ``like`` is the value of the first
-    message of this layout, some fields of which are those of all. ``pick`` brings what unpack()
-    gives into the order of the table of values, behind the fields of the header.
+    message of this layout, some fields of which are those of all.
     """
 
-    __slots__ = ("expected", "like", "mask", "pick", "places", "unpack")
+    __slots__ = ("expected", "like", "mask", "places", "unpack")
 
     def __init__(self, data: bytes, walk: _Walk, forms: Mapping[int, str], head: str) -> None:
         self.mask = int.from_bytes(walk.fixed, "little")
@@ -80,7 +78,6 @@ class Layout:
         order = [kind for _, _, kind in inside]
         last = first + len(order)
         self.places = [first + order.index(kind) if kind in order else last for kind in forms]
-        self.pick = itemgetter(*range(first), *self.places)
         self.unpack = Struct("".join([*form, "0s"])).unpack_from
         self.like: _Message | None = None
 
@@ -122,22 +119,14 @@ class Reader:
         self._layouts: dict[int, list[Layout]] = {}
         self._kept = 0
 
-    def layout(self, data: bytes, start: int, end: int) -> Layout | None:
-        """The layout of a message, as far as it is known by those before it."""
+    def __call__(self, data: bytes, start: int, end: int) -> _Message:
+        """The Device or Address. Raises WireError."""
         layouts = self._layouts.get(end - start)
         if layouts:
             number = int.from_bytes(data[start:end], "little")
             for layout in layouts:
                 if number & layout.mask == layout.expected:
-                    return layout
-        return None
-
-    def __call__(self, data: bytes, start: int, end: int) -> _Message:
-        """The Device or Address. Raises WireError."""
-        known = self.layout(data, start, end)
-        if known is not None:
-            return self._build(known, data, start)
-        layouts = self._layouts.get(end - start)
+                    return self._build(layout, data, start)
         found = self._plain(data, start, end)
         if self._kept >= KEPT or len(self._layouts) >= KEPT:
             self._layouts.clear()
