@@ -20,7 +20,9 @@ def metric(line: str) -> str:
 
 
 def test_the_route_of_a_label_that_others_deleted(cli: Command, tmp_path: Path) -> None:
-    """It is found and deleted; those of labels that are there, networks and hosts, are none."""
+    """It is found and deleted; those of labels that are there, networks and hosts, are none. The
+    address that somebody has added is a source for the host, in place of the label without a
+    network."""
     file = tmp_path / "netalias.conf"
     file.write_text(
         "eth9:1 2001:db8::5/64 kind label\n"
@@ -36,7 +38,9 @@ def test_the_route_of_a_label_that_others_deleted(cli: Command, tmp_path: Path) 
     routes = "-6 route show 2001:db8::/64 dev eth9"
     assert here.ip(routes).count("\n") == 2
     assert cli("reconcile", str(file)) == (
-        "+ eth9:1 2001:db8::5/64 label\n- eth9:1 - route 2001:db8::/64\n"
+        "+ eth9:1 2001:db8::5/64 label\n"
+        "~ eth9:3 2001:db8:3::5/128 source preferred -> deprecated\n"
+        "- eth9:1 - route 2001:db8::/64\n"
     )
     assert here.ip(routes).count("\n") == 1
     cli.silent("check", str(file))
