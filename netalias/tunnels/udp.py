@@ -319,8 +319,8 @@ class Udp(Carriage):
         return (view, length, 0, self.peer or NOBODY) if marks else None
 
     def tell_marks(self) -> bool:
-        """Of IPv4 and, where the socket has it, of IPv6; on kernels that tell one mark for all that
-        have it."""
+        """Tell those of IPv4 and, where the socket has it, of IPv6; False on kernels that tell one
+        mark for datagrams of several."""
         if _linux() < KEEPS_MARKS:
             return False
         self._socket.setsockopt(IPPROTO_IP, IP_RECVTOS, 1)
