@@ -37,9 +37,10 @@ TUNNELLING = frozenset(
     f"test_{name}"
     for name in (
         "bundle_command", "filter_command", "filter_kernel", "keep_user", "keep_via",
-        "link_command", "relay_command", "relay_sources", "relays", "takeover_tunnels",
-        "tunnel_changes", "tunnel_clock", "tunnel_faults", "tunnel_keyed", "tunnels",
-        "tunnels_raw", "tunnels_translated", "vif", "vif_command", "vif_moves", "watch_stored",
+        "link_command", "link_service", "relay_command", "relay_sources", "relays",
+        "takeover_tunnels", "tunnel_changes", "tunnel_clock", "tunnel_faults", "tunnel_keyed",
+        "tunnels", "tunnels_marks", "tunnels_raw", "tunnels_translated", "vif", "vif_command",
+        "vif_moves", "watch_stored",
     )
 )  # fmt: skip
 """Modules whose tests are all marked ``tun``."""

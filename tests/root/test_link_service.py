@@ -52,7 +52,8 @@ def test_another_mtu_with_a_takeover(
     its.says("opening -> dial")
     serving = run(stack, cli.namespace, *kind, "--mtu", "1400", "link0", DEVICE)
     serving.says("lcp -> open")
-    until(lambda: mtu(cli.namespace) == "1400")
+    until(lambda: "LOWER_UP" in cli.namespace.ip("link show link0"))  # a bundle: after a heartbeat
+    assert mtu(cli.namespace) == "1400"
     serving = heir(stack, serving, *kind, "--mtu", "1300")
     until(lambda: mtu(cli.namespace) == "1300")
     cli.namespace.ip("link set link0 mtu 1250")
