@@ -184,8 +184,9 @@ SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06
 """The additional cost of imports in 3.10, which has only the core of the import system frozen."""
 if sys.version_info < (3, 11, 5):
     SLOWER += 0.01  # 3.11.2 of Debian 12 takes so much more than 3.11.7
-PLACE = 0.008
-"""The difference that the folder of a clone makes: its path is hashed and copied."""
+PLACE = 0.011
+"""The difference that the folder of a clone makes, whose path is hashed and copied, and a machine
+with other work, on which an answer of the kernel is waited for once more."""
 MEMORY = 1.5
 """The same for the peak of the memory."""
 
