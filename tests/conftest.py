@@ -189,7 +189,7 @@ class Brief:
     """
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """What pytest does, but for these reports, and for those of a begin and an end."""
+        """Run a test as pytest does, without these reports and those of begin and end."""
         for report in runtestprotocol(item, log=False, nextitem=nextitem):
             if report.when == "call" or not report.passed:
                 item.ihook.pytest_runtest_logreport(report=report)

@@ -29,7 +29,7 @@ from netalias.views.texts import NAMES, answer
 HERE, THERE = 4026531840, 4026532001
 """Inodes of two network namespaces."""
 TABLE = 4026532200
-"""That of the table of devices of either."""
+"""The inode of the table of devices of either namespace."""
 
 
 class Clock:

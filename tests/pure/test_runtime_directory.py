@@ -131,7 +131,7 @@ def test_the_usual_folder_by_another_name(
 def test_the_usual_folder_is_a_link(
     system: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whoever names what it leads to, and whoever does not, are of one namespace."""
+    """The link and the folder behind it are one runtime directory, by either name."""
     (tmp_path / "elsewhere").mkdir()
     system.symlink_to("elsewhere")
     (taken(cookie=7) / "settings").write_text("x")

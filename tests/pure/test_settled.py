@@ -199,7 +199,7 @@ def both(stage: Declared, text: str, switch: pytest.MonkeyPatch) -> Diff:
 def test_macvlans_that_go_are_removed_without_a_look_at_those_that_stay(
     switch: pytest.MonkeyPatch,
 ) -> None:
-    """Of these one on each main device is enough, and keeps its sysctls."""
+    """Macvlans are left out while one stays on each main device, which keeps its sysctls."""
     stage = Declared(Memory(kinds=("macvlan",)))
     stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n")
     rest = "eth0:5-29 10.0.0.6-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n"
@@ -214,7 +214,7 @@ def test_macvlans_that_go_are_removed_without_a_look_at_those_that_stay(
 def test_macvlans_that_go_are_compared_with_all_where_none_of_the_others_stays(
     switch: pytest.MonkeyPatch,
 ) -> None:
-    """So it is where the one that is to stay is lost, and where a new one comes."""
+    """Everything is compared where the macvlan that is to stay is lost, or a new one comes."""
     stage = Declared(Memory(kinds=("macvlan",)))
     stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\n")
     rest = "eth0:5-29 10.0.0.6-30 kind macvlan\n"

@@ -87,7 +87,7 @@ def test_a_process_that_hides_its_namespaces(
 
 
 def test_the_table_of_devices_is_that_of_the_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the thread, as everybody else sees it; 0 without procfs."""
+    """The inode is the one that other processes see for this thread; 0 without procfs."""
     assert netns.device_table() == os.stat(f"/proc/{os.getpid()}/net/dev").st_ino
     monkeypatch.setattr(netns, "PROC", "/nowhere")
     assert netns.device_table() == 0

@@ -250,7 +250,7 @@ def test_new_aliases_that_are_alike_are_planned_by_one() -> None:
 
 
 def test_new_aliases_take_little_memory() -> None:
-    """What thousands that are alike have in common stands there once."""
+    """Thousands of aliases that are alike share one copy of what they have in common."""
 
     def peak(count: int) -> int:
         declared = declarations.parse([("file", lines(count))], lazy())

@@ -43,7 +43,7 @@ def test_what_has_gone_is_not_announced_any_more(cli: Command) -> None:
 
 
 def test_a_later_command_has_the_last_word(cli: Command) -> None:
-    """What has moved while a child was still announcing it is known by its new MAC."""
+    """An address that moves while a child still announces it is known by its new MAC."""
     macs: dict[bytes, str] = {}
     with listening(cli) as heard:
         heard.settimeout(2)
