@@ -172,17 +172,20 @@ class Controller:
         return count
 
     def _look_back(self, affected: Affected) -> None:
-        """After lost announcements have everything compared if steps were sent before: what these
-        made may be gone again, and between two readings that have it neither is no difference."""
-        monitor, kernel = self._monitor, self.engine.kernel
-        if monitor.missed and kernel.changed:
-            affected.whole, kernel.changed = True, False
+        """After lost announcements have everything compared if a repair before may have seen what
+        the state has not: between two readings that have it neither is no difference. What it made
+        may be gone again, and the main device of that fallen."""
+        monitor, kernel, healing = self._monitor, self.engine.kernel, self._healing
+        ahead = kernel.changed or healing.ahead
+        if monitor.missed and ahead:
+            affected.whole, ahead = True, False
+            self._impact.add_down()
             self.wake = 0.0
         monitor.missed = False
         if monitor.lost:
             self.wake = 0.0
-        elif not monitor.behind:
-            kernel.changed = False
+        if not ahead or not (monitor.lost or monitor.behind):
+            kernel.changed = healing.ahead = False
 
     def _note(self, device: Device) -> None:
         """Note the device of an alias that is gone: it gets its index and MAC back."""

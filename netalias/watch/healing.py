@@ -58,7 +58,8 @@ class Healing:
 
     ``postponed``: the time of the repair of those that are undone again and again. ``checking``:
     those whose addresses are being probed for, with the netlink port ID of the last change that
-    they had, None for those that were never there.
+    they had, None for those that were never there. ``ahead``: a main device was down or away in the
+    reading of a repair, and is up in the state, which is older; the caller resets it.
     """
 
     def __init__(self, engine: Engine, impact: Impact, report: Report) -> None:
@@ -66,6 +67,7 @@ class Healing:
         self._impact = impact
         self._state = impact.state
         self._report = report
+        self.ahead = False
         self.reset()
 
     def reset(self) -> None:
@@ -187,7 +189,7 @@ class Healing:
 
     def _wait_for_others(self, outcome: Outcome, dirty: Dirty, now: float) -> None:
         """Postpone the aliases whose addresses other hosts have, and note those whose addresses are
-        being probed for."""
+        being probed for, and main devices that the state has up."""
         found = [(one.name, one.error) for one in outcome.failed]
         found += [(one.name, one.error) for one in outcome.diff.skipped]
         for name, error in found:
@@ -196,6 +198,11 @@ class Healing:
                 self.checking.setdefault(declared, dirty.get(declared))
             elif isinstance(error, Conflict):
                 self.postponed[declared] = self._backoff.refused(declared, now)
+            elif isinstance(error, (MainDown, NoSuchDevice)):
+                self.ahead = self.ahead or self._is_up(name.main)
+
+    def _is_up(self, main: str) -> bool:
+        return any(one.up for one in self._state.devices() if main in (one.name, *one.altnames))
 
     def report_skipped(self, diff: Diff) -> None:
         """Log declarations that cannot be planned. That a main device is down or away is logged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -68,6 +69,44 @@ def test_what_is_undone_before_it_is_known(watched: Watched) -> None:
     watched.kernel.remove_device("eth0_1")
     watched.monitor.missed = True
     watched.quiet()
+    assert watched.names() == ["eth0:0", "eth0:1", "eth0:2", "eth1:0"]
+
+
+@contextmanager
+def unheard(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What happens meanwhile is not announced; that this was so is known after it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(watched.monitor, "read", lambda most=0: iter(()))
+        patched.setattr(watched.monitor, "behind", True)
+        yield
+    watched.monitor.missed = True
+    watched.quiet()
+
+
+def test_a_main_device_that_was_up_in_between(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down before and after, which is no difference: what was made meanwhile goes."""
+    watched.kernel.set_device("eth0", up=False)
+    watched.quiet()
+    with unheard(watched, monkeypatch):
+        watched.kernel.set_device("eth0", up=True)
+        watched.load(LINES)
+        assert watched.names() == ["eth0:0", "eth0:1", "eth0:2", "eth1:0"]
+        watched.kernel.set_device("eth0", up=False)
+    assert watched.names() == ["eth1:0"]
+
+
+def test_a_main_device_that_was_down_in_between(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up before and after: what could not be made meanwhile is made."""
+    watched.load("eth1:0 10.0.1.1 kind macvlan\n")
+    with unheard(watched, monkeypatch):
+        watched.kernel.set_device("eth0", up=False)
+        watched.load(LINES)
+        assert watched.names() == ["eth1:0"]
+        watched.kernel.set_device("eth0", up=True)
     assert watched.names() == ["eth0:0", "eth0:1", "eth0:2", "eth1:0"]
 
 
