@@ -13,7 +13,7 @@ from wire_cases import address_message, done_message, link_message
 
 from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
-from netalias.kernel.netlink.monitor import READERS, Monitor
+from netalias.kernel.netlink.monitor import READERS, TURN, Monitor
 from netalias.kernel.netlink.subscription import CHUNKED, Subscription, superseded
 from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, IFA_F_TENTATIVE, Address
 from netalias.model.events import ADDRESS, State, apply
@@ -197,14 +197,20 @@ class Flooded(Player):
             raise
 
 
-def test_a_reading_ends_in_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known by then is told, and the next reading reads everything again, until the flood
-    is over."""
-    heard, asked = Flooded(), Player()
+@pytest.fixture
+def there() -> list[Any]:
+    """The devices that a dump tells."""
+    return [LO]
+
+
+def monitored(
+    monkeypatch: pytest.MonkeyPatch, heard: Player, there: list[Any]
+) -> tuple[Monitor, Player]:
+    """A monitor that hears one socket, and the other one, by which it reads everything."""
+    asked = Player()
     sockets: Iterator[Player] = iter((heard, asked))
     monkeypatch.setattr(netlink, "socket", lambda *_: next(sockets))
     monkeypatch.setattr(Player, "getsockopt", lambda *_: b"", raising=False)
-    there = [LO]
 
     def answer(request: Any) -> Iterator[bytes]:
         if request.type == "RTM_GETLINK" and is_dump(request):
@@ -213,7 +219,14 @@ def test_a_reading_ends_in_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
         yield spec.build(done_message(0, request.sequence))
 
     asked.answer = answer
-    monitor = Monitor(media=False, latest=OWN)
+    return Monitor(media=False, latest=OWN), asked
+
+
+def test_a_reading_ends_in_a_flood(monkeypatch: pytest.MonkeyPatch, there: list[Any]) -> None:
+    """What is known by then is told, and the next reading reads everything again, until the flood
+    is over."""
+    heard = Flooded()
+    monitor, _ = monitored(monkeypatch, heard, there)
     heard.overrun = True
     assert [event.what for event in monitor.read(MANY)] == ["arrival"]
     assert monitor.lost
@@ -223,3 +236,28 @@ def test_a_reading_ends_in_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
     heard.flood = heard.overrun = False
     assert list(monitor.read(MANY)) == []
     assert not monitor.lost
+
+
+def test_a_reading_ends_where_announcements_do_not(
+    monkeypatch: pytest.MonkeyPatch, there: list[Any]
+) -> None:
+    """As many as can be told in a short time are added to it, and the rest comes after it."""
+    heard = Player()
+    there.append(ETH0)
+    monitor, asked = monitored(monkeypatch, heard, there)
+    answer = asked.answer
+
+    def flooding(request: Any) -> Iterator[bytes]:
+        if not heard.queue:
+            heard.queue.extend((address(entry(i % 9)), 0) for i in range(TURN))
+            heard.queue.append((link(up=False), 0))
+        yield from answer(request)
+
+    asked.answer = flooding
+    heard.overrun = True
+    found = [event.what for event in monitor.read(MANY)]
+    assert found == ["arrival", "arrival", *[ADDRESS] * 9]
+    assert not monitor.lost
+    assert monitor.behind
+    assert [event.what for event in monitor.read()] == ["flag"]
+    assert not monitor.behind

@@ -209,7 +209,7 @@ class Monitor:
         if self._media is not None:
             yield from self._told(self._media.read())
 
-    def _announced(self, most: int = ROOM) -> Iterator[Message | None]:
+    def _announced(self, most: int) -> Iterator[Message | None]:
         heard = self._heard
         own = self._latest
         return heard.latest(most, own) if own is not None else heard.read(most=most)
@@ -272,14 +272,17 @@ class Monitor:
 
         Where announcements are lost meanwhile too it is read once more, or with *latest* ``lost``
         is set: what is known now can be acted on, and in a flood there may be no better reading.
+        Nor is there an end of the announcements then: the rest comes after this reading, and an
+        object may be as it was before it until then.
         """
+        most = ROOM if self._latest is None else TURN
         while True:
             meanwhile: set[int] = set()
             self.missed = True
             self._heard.drain()
             fresh = self._dumped()
             lost = False
-            for message in self._announced():
+            for message in self._announced(most):
                 if message is None:
                     lost = True
                 elif not lost:
