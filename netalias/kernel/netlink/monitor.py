@@ -210,8 +210,7 @@ class Monitor:
             yield from self._told(self._media.read())
 
     def _announced(self, most: int) -> Iterator[Message | None]:
-        heard = self._heard
-        own = self._latest
+        heard, own = self._heard, self._latest
         return heard.latest(most, own) if own is not None else heard.read(most=most)
 
     def _applied(self, state: State, message: Message) -> Iterator[Event]:
@@ -271,9 +270,8 @@ class Monitor:
         """Read everything; what has changed.
 
         Where announcements are lost meanwhile too it is read once more, or with *latest* ``lost``
-        is set: what is known now can be acted on, and in a flood there may be no better reading.
-        Nor is there an end of the announcements then: the rest comes after this reading, and an
-        object may be as it was before it until then.
+        is set: in a flood there may be no better reading. Nor do announcements end then: the rest
+        comes after this reading, and until then an object may be as it was before it.
         """
         most = ROOM if self._latest is None else TURN
         while True:
