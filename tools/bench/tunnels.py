@@ -26,6 +26,7 @@ from installs import REPO
 from page import table, verdict
 from processes import ENVIRONMENT, Failed, Place, captured
 from stage import IP, Run, idle
+from successor import gap
 
 from netalias.runtime import translated
 from netalias.tunnels import frames, plane, tun
@@ -40,6 +41,8 @@ ROUNDS, QUICK = 5, 2
 SECONDS, SHORT = 1.5, 0.7
 LOSS = 10
 """Of a thousand datagrams."""
+CHANCE = 3
+"""Times the rounds, where chance decides: a lost retransmission costs a flow 0.2 s."""
 PINGS = 200
 MTU = 1500 - 28 - frames.ROOM
 """Inside a tunnel of ours: its slices fill datagrams of 1500 bytes."""
@@ -57,6 +60,8 @@ IDLE, LOADED = 150.0, 3.0
 TRANSLATED = 0.9
 """A flow whose source is translated, over one whose source is not."""
 OPENVPN = 5.0
+GAP = 200.0
+"""Milliseconds after kill -9 of a data plane."""
 
 RULES = f"""\
 table netdev lossy {{
@@ -150,6 +155,9 @@ class Tunnel:
         self.name = name
         self.net = NETS[name]
         self.pids: list[int] = []
+        self.lines: list[list[str]] = []
+        """The words of its data planes."""
+        self.lifelines: list[int] = []
         self.held: list[tun.Tun | Carriage | Counters | socket.socket] = []
         for number, place in enumerate(cable.ends):
             place.enter()
@@ -192,6 +200,8 @@ class Tunnel:
             os.waitpid(pid, 0)
         for one in self.held:
             one.close()
+        for fileno in self.lifelines:
+            os.close(fileno)
 
 
 class Vxlan(Tunnel):
@@ -233,6 +243,7 @@ class Ours(Tunnel):
         else:
             words = ["carriage", self.carriage(), "mtu", str(self.mtu)]
             words += ["address", f"10.{self.net}.0.{number + 1}/24", *self.words(number)]
+            self.lines.append(words)
             self.pids.append(plane.spawn(device, carriage, count, words))
 
     def wait(self) -> None:
@@ -397,7 +408,8 @@ def section(run: Run) -> str:
             for way in dict.fromkeys(one.way for one in targets):
                 idle()
                 own = [one.own for one in targets if one.way == way]
-                rates = _rates(bench, ["", "vxlan", "plain", *own], way, rounds, seconds)
+                turns = rounds * (CHANCE if kind == "loss" else 1)
+                rates = _rates(bench, ["", "vxlan", "plain", *own], way, turns, seconds)
                 rows += [_row(one, rates) for one in targets if one.way == way]
             if kind == "whole":
                 facts = _facts(bench, rounds, seconds)
@@ -441,7 +453,10 @@ def _facts(bench: Bench, rounds: int, seconds: float) -> list[list[str]]:
     times = loaded["netalias"] / loaded["vxlan"]
     rates = _rates(bench, ["netalias", "translated"], "tcp4", rounds, seconds)
     share = rates["translated"] / rates["netalias"]
-    memory = bench.tunnels["netalias"].memory()
+    tunnel = bench.tunnels["netalias"]
+    assert isinstance(tunnel, Ours)
+    memory = tunnel.memory()
+    without = gap(tunnel, bench.cable.ends[0], rounds)
     return [
         ["ping, idle, over the bare cable", f"{bare:.0f} + {own - bare:.0f} us",
          f"<= {IDLE:.0f} us", verdict(own - bare, IDLE)],
@@ -449,6 +464,8 @@ def _facts(bench: Bench, rounds: int, seconds: float) -> list[list[str]]:
          verdict(times, LOADED)],
         ["a flow that is translated, to one that is not", f"{share:.2f} x",
          f">= {TRANSLATED:.1f} x", verdict(TRANSLATED, share)],
+        ["without a data plane after kill -9", f"{without:.0f} ms", f"<= {GAP:.0f} ms",
+         verdict(without, GAP)],
         ["memory of an end, at most", f"{memory:.1f} MB", f"<= {MEMORY:.0f} MB",
          verdict(memory, MEMORY)],
     ]  # fmt: skip
@@ -477,5 +494,7 @@ Gbit/s of one flow between two namespaces, {SECONDS} s after its first half seco
 of {ROUNDS} rounds in which all took turns. The flow, the kernel and both ends of a tunnel share the
 two processors. The plain relay is a Python program of the bench that carries packet by packet. "A
 wire" has no offload: the device cuts superpackets into packets, and the other end puts them
-together. With loss, every hundredth datagram is dropped by chance.
+together. With loss, every hundredth datagram is dropped by chance: then a flow is as fast as its
+round trip is short, since its window is some twelve segments. On a busy machine that row shows how
+long each of the processes on the way waits.
 """
