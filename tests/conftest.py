@@ -39,6 +39,7 @@ TUNNELLING = frozenset(
         "bundle_command", "filter_command", "filter_kernel", "keep_user", "keep_via",
         "link_command", "link_service", "relay_command", "relay_sources", "relays",
         "takeover_tunnels", "tunnel_changes", "tunnel_clock", "tunnel_faults", "tunnel_keyed",
+        "tunnel_mtu",
         "tunnels", "tunnels_marks", "tunnels_raw", "tunnels_translated", "vif", "vif_command",
         "vif_moves", "watch_stored",
     )
