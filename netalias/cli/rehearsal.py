@@ -16,4 +16,13 @@ def rehearsal(engine: Engine) -> Engine:
     """
     kernel = engine.kernel
     kinds = [kind for kind in KINDS if engine.able(kind)]
-    return engine.rehearsal(Memory.holding(kernel.snapshot(), kinds, kernel.proxies(), kernel))
+    copy = Memory.holding(kernel.snapshot(), kinds, kernel.proxies(), kernel)
+    known: dict[str, bool] = {}
+
+    def without_inet6(name: str) -> bool:
+        if name not in known:
+            known[name] = engine.within(lambda: kernel.disables_inet6(name))
+        return known[name]
+
+    copy.without_inet6 = without_inet6
+    return engine.rehearsal(copy)

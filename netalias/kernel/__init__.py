@@ -189,16 +189,12 @@ class Kernel:
     def common(self, setting: str) -> int:
         """The sysctl *setting* of net.ipv4.conf.all in the namespace of the calling thread; 0 where
         it cannot be read."""
-        from os import O_CLOEXEC, O_RDONLY, close, open, read
+        return _sysctl(f"ipv4/conf/all/{setting}") or 0
 
-        try:  # a file object would take ten times as many instructions
-            file = open(f"/proc/sys/net/ipv4/conf/all/{setting}", O_RDONLY | O_CLOEXEC)
-            try:
-                return int(read(file, 16))
-            finally:
-                close(file)
-        except (OSError, ValueError):
-            return 0
+    def disables_inet6(self, name: str) -> bool:
+        """Whether the device of this name, ``default`` for one that is new, takes no IPv6 address
+        (disable_ipv6), in the namespace of the calling thread."""
+        return bool(_sysctl(f"ipv6/conf/{name}/disable_ipv6"))
 
     def cookie(self) -> int:
         """The cookie of the network namespace (SO_NETNS_COOKIE), 0 where there is none.
@@ -350,6 +346,20 @@ class Kernel:
             for step, error in zip(inverses, answers, strict=True)
             if error is not None and error.errno not in GONE
         ]
+
+
+def _sysctl(path: str) -> int | None:
+    """The number in a file below /proc/sys/net; None where it cannot be read."""
+    from os import O_CLOEXEC, O_RDONLY, close, open, read
+
+    try:  # a file object would take ten times as many instructions
+        file = open(f"/proc/sys/net/{path}", O_RDONLY | O_CLOEXEC)
+        try:
+            return int(read(file, 16))
+        finally:
+            close(file)
+    except (OSError, ValueError):
+        return None
 
 
 def _stop(batch: Sequence[Step], failures: dict[int, Failure]) -> None:

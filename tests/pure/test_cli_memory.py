@@ -417,6 +417,12 @@ MAC = "kind macvlan hw ether 02:00:00:00:00:05"
             "",
             "{}:2: eth0:9: others have made this label (netalias adopt eth0)",
         ),
+        (
+            "eth0:0 10.0.0.1\neth1:3 2001:db8::3 kind label\n",
+            "",
+            "{}:2: eth1:3: cannot add 2001:db8::3/128 to eth1: Permission denied: ipv6: IPv6 is"
+            " disabled on this device (sysctl -w net.ipv6.conf.eth1.disable_ipv6=0)",
+        ),
         ("", "", "nothing is declared, and 1 alias would be removed (--allow-empty, if "),
         ("", "--allow-empty", ""),
     ],
@@ -426,6 +432,7 @@ def test_check_and_dry_run_foretell(
 ) -> None:
     """What one reading shows: check ends with 3, a dry run as the run does, with the same line."""
     run.memory.add_address("eth0", "10.7.0.1/24", label="eth0:9")
+    run.memory.without_inet6 = frozenset(["eth1"]).__contains__
     run.split("eth0:0 10.0.0.1")
     file = tmp_path / "declared"
     file.write_text(text)

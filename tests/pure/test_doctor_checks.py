@@ -913,3 +913,13 @@ def test_the_source_of_what_the_host_sends(to: bytes, words: str, found: bool) -
     where = "other networks" if to == FAR[AF_INET] else "10.0.0.0/24"
     wanted = f"eth0:5: the host sends to {where} from 10.0.0.5, not from 10.0.0.1"
     assert texts == [wanted] * found
+
+
+def test_the_own_address_of_the_network_is_named() -> None:
+    """Where the main device has several networks, the address that should be the source."""
+    label = Address(2, AF_INET, ALIAS, 24, label="eth0:5", protocol=PROTOCOL)
+    other, own = bytes((172, 16, 0, 1)), address(2, MAIN, 24, ours=False)
+    one = facts([device(2, "eth0")], [address(2, other, 24, ours=False), label, own])
+    one.ways[bytes((10, 0, 0, 2))] = Way(2, source=ALIAS)
+    (found,) = source_address(one)
+    assert found.text == "eth0:5: the host sends to 10.0.0.0/24 from 10.0.0.5, not from 10.0.0.1"

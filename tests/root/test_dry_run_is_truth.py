@@ -145,3 +145,19 @@ def test_a_dry_run_needs_no_lock_and_no_privilege(cli: Command) -> None:
         pytest.skip("privileges cannot be dropped here by setpriv(1)")
     done = cli.namespace.run([*words[:-1], *command("--dry-run", "eth9:0", "200.1.1.1")])
     assert done.stdout == cli("--dry-run", "eth9:0", "200.1.1.1")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [("eth9:0 2001:db8::5 kind label", "eth9"), (f"eth9:0 {V6}", "default")]
+)
+def test_disabled_ipv6_is_foretold(cli: Command, line: str, key: str) -> None:
+    """By the sysctl of the main device for a label, by that of new devices for a device."""
+    cli.namespace.run(["sysctl", "-qw", f"net.ipv6.conf.{key}.disable_ipv6=1"])
+    words = line.split()
+    for status, *verb in ((3, "check"), (2, "reconcile", "--dry-run"), (2, "reconcile")):
+        done = cli.run(*map(str, verb), "-", input=line)
+        assert done.returncode == status
+        assert f"net.ipv6.conf.{key}.disable_ipv6=0" in done.stderr
+    assert cli.fails(2, "--dry-run", *words) == cli.fails(2, *words)
+    cli.namespace.run(["sysctl", "-qw", f"net.ipv6.conf.{key}.disable_ipv6=0"])
+    cli.silent(*words)

@@ -51,7 +51,7 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
 
 def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding:
     """The finding that the host sends to *places* from an alias, not from one of its *own*
-    addresses, the first of which is named."""
+    addresses: that in the network of the alias, else the first."""
     entry = alias.entry
     assert entry is not None
     text = f"{text_of(alias)}/{alias.asked}"
@@ -70,11 +70,13 @@ def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding
         command = netalias(alias.name, text)
         if not alias.sheltered:  # a route that leads past the networks of the main device
             command = f"{netalias(alias.name, '-')} && {command} kind {alias.kind}"
+    beside = (one for one in own if prefix.contains(one.local, one.prefixlen, alias.address))
+    other = next(beside, own[0])
     return finding(
         alias,
         WARNING,
         f"the host sends to {' and '.join(places)} from {text_of(alias)},"
-        f" not from {address_text(own[0].family, own[0].local)}",
+        f" not from {address_text(other.family, other.local)}",
         why,
         command,
     )

@@ -50,7 +50,8 @@ class Memory(StepMemory):
     ``kinds`` are the device kinds that it can make; without ``privileged`` it refuses every change;
     without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do; without
     ``changes_protocol`` an IPv4 address keeps it for life, as before 6.12. ``shared`` holds the
-    sysctls of net.ipv4.conf.all. Of routes it has those with our mark, and default routes:
+    sysctls of net.ipv4.conf.all; ``without_inet6`` tells of a name, ``default`` for a device that is
+    new, whether IPv6 is disabled there (disable_ipv6). Of routes it has those with our mark, and default routes:
     ``around`` is the answer of surroundings() for every address, None for no answer.
 
     The methods under "The stage" do as ip(8) does: they need no privilege, and raise KernelError
@@ -148,6 +149,10 @@ class Memory(StepMemory):
     def common(self, setting: str) -> int:
         """The sysctl of net.ipv4.conf.all in ``shared``, or 0."""
         return self.shared.get(setting, 0)
+
+    def disables_inet6(self, name: str) -> bool:
+        """The answer of ``without_inet6``."""
+        return self.without_inet6(name)
 
     def setting(self, name: str, key: str) -> int:
         """The IPv4 sysctl *key* of a device; 0 until it is set."""

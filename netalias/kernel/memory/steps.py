@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENODEV, ENOENT, ENXIO, EOPNOTSUPP, EPERM, ERANGE
+from errno import EACCES, EINVAL, ENODEV, ENOENT, ENXIO, EOPNOTSUPP, EPERM, ERANGE
 
 from netalias import errors
 from netalias.kernel import Kernel
@@ -50,6 +50,7 @@ class StepMemory(Kernel):
         self._links = LinkTable()
         self._rules = rules.Rules(self._links.nodes)
         self._made: dict[str, int] = {}
+        self.without_inet6: Callable[[str], bool] = frozenset[str]().__contains__
 
     def made(self, name: str) -> int:
         """The ifindex that a step has given it."""
@@ -165,7 +166,11 @@ class StepMemory(Kernel):
             self._links.set_up(node, up)
 
     def _new_address(self, step: AddAddress) -> None:
-        self._add_address(self._node(step, GONE.get(step.address.family, "")), step.address)
+        node = self._node(step, GONE.get(step.address.family, ""))
+        if step.address.family == AF_INET6 and not node.loopback:  # addrconf_add_dev
+            if self.without_inet6(step.device if step.index else "default"):
+                raise Refusal(EACCES, "ipv6: IPv6 is disabled on this device")
+        self._add_address(node, step.address)
 
     def _mark_address(self, step: MarkAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))
