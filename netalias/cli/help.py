@@ -314,9 +314,8 @@ executed, and without --adopt nothing is changed.
   --adopt                when all is printed, take over (see adopt) what is there as a line says.
                          Declare the lines before the next reconcile, which removes all others
   --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
-  --all                  also addresses beyond the first of a device, where a format gives aliases
-                         no names; the first one is the device's own. And those that may be on
-                         another host
+  --all                  also addresses beyond the first of a device that have no name; the first
+                         one is the device's own. And those that may be on another host
   --kind KIND            write this kind in place of label
   --map OLD=DEVICE,...   other names for main devices, such as em0=eth0
   -v                     one alias a line, with its file and line, instead of ranges

@@ -46,6 +46,8 @@ REFUSED = "busybox brings nothing up"
 class Busybox(Importer):
     """The importer of interfaces(5) as the ifup of busybox reads it."""
 
+    marked = False
+
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in all that they include, and notes. Raises
         StateError."""

@@ -14,6 +14,48 @@ def one(folder: Path, format: str, text: str, *, every: bool = True) -> Import:
     return Import(folder, format, {"interfaces": text}, every=every)
 
 
+# ifupdown ---------------------------------------------------------------------------------------
+
+FURTHER = """\
+auto eth0
+iface eth0 inet static
+    address 10.0.0.1/24
+iface eth0 inet static
+    address 10.0.0.2/24
+    up ip addr add 10.0.0.3/24 dev $IFACE
+    up ip addr add 10.0.0.9/24 dev $IFACE nodad
+    down ip addr del 10.0.0.3/24 dev $IFACE
+iface eth0 inet6 static
+    address 2001:db8::1/64
+    up ip -6 addr add 2001:db8::2/64 dev eth0 || true
+"""
+
+
+def test_further_addresses_of_a_main_device(tmp_path: Path) -> None:
+    """Those of more stanzas, and of commands, have no name: they are counted, or imported."""
+    counted = one(tmp_path, "interfaces", FURTHER, every=False)
+    assert not counted.aliases
+    assert counted.notes == [
+        "interfaces:4: 3 further addresses of eth0 have no name (--all imports them too)"
+    ]
+    every = one(tmp_path, "interfaces", FURTHER)
+    assert every.notes == []
+    assert every.aliases == [
+        "eth0:0 10.0.0.2/24 kind label",
+        "eth0:1 10.0.0.3/24 kind label -broadcast",
+        "eth0:2 2001:db8::2/64 kind label",
+    ]
+
+
+def test_further_stanzas_of_busybox(tmp_path: Path) -> None:
+    """Both addresses of two stanzas of one name stand there, too."""
+    stanza = "iface eth0 inet static\n address 10.0.0.{}\n netmask 255.255.255.0\n"
+    text = "auto eth0\n" + stanza.format(1) + stanza.format(2)
+    assert one(tmp_path, "busybox", text).aliases == ["eth0:0 10.0.0.2/24 kind label -broadcast"]
+    (note,) = one(tmp_path, "busybox", text, every=False).notes
+    assert note.endswith(":5: 1 further address of eth0 has no name (--all imports them too)")
+
+
 # ifupdown2 --------------------------------------------------------------------------------------
 
 CUMULUS = """\

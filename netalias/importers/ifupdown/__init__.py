@@ -52,6 +52,8 @@ ASLEEP = "not brought up automatically (neither auto nor allow-hotplug)"
 class Interfaces(Importer):
     """The importer of interfaces(5)."""
 
+    marked = False
+
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The aliases in some files and in all that they include; see read()."""
         return read(*paths, opener=self.opener)

@@ -40,14 +40,15 @@ CHANGING = ("inet", "up", "down")
 class Effect:
     """The effect of the commands of one option.
 
-    ``labels`` are addresses by label, in order. ``raised`` are interfaces that ifup is asked for.
-    ``others``: some command does anything else.
+    ``labels`` are addresses by label, in order, ``own`` those without one by device. ``raised`` are
+    interfaces that ifup is asked for. ``others``: some command does anything but set labels.
     """
 
-    __slots__ = ("labels", "others", "raised")
+    __slots__ = ("labels", "others", "own", "raised")
 
     def __init__(self) -> None:
         self.labels: list[tuple[str, Assignment]] = []
+        self.own: list[tuple[str, Assignment]] = []
         self.raised: list[str] = []
         self.others = False
 
@@ -66,6 +67,7 @@ def effect(text: str, iface: str, registry: Registry) -> Effect | None:
         if not _take(words, found, registry):
             if _mentions(words):
                 return None
+            found.own += _own(words, registry)
             found.others = True
     return found
 
@@ -93,12 +95,16 @@ def _mentions(words: list[str]) -> bool:
 
 def _changes_labels(words: list[str]) -> bool:
     """Whether the words after ``ip`` add or delete an address with a label."""
+    return _changes_addresses(words, (*ADD, DELETE)) and "label" in words[:-1]
+
+
+def _changes_addresses(words: list[str], verbs: tuple[str, ...]) -> bool:
+    """Whether the words after ``ip`` are such a verb of ``ip addr`` and its arguments."""
     words = _command(words)
     return (
         len(words) > 2
         and "address".startswith(words[0])
-        and any(verb.startswith(words[1]) for verb in (*ADD, DELETE))
-        and "label" in words[:-1]
+        and any(verb.startswith(words[1]) for verb in verbs)
     )
 
 
@@ -118,6 +124,25 @@ def _ip(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
         return []
     if label.partition(":")[0] != dev.partition(":")[0]:
         raise errors.UsageError(f"label {label} needs dev {label.partition(':')[0]}")
+    return [(label, _assigned(values, registry))]
+
+
+def _own(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
+    """The device and address of an ``ip addr add`` without a label, if it says no more than a line
+    can."""
+    name, *rest = words
+    if name != "ip" or not _changes_addresses(rest, ADD):
+        return []
+    try:
+        values = _arguments(_command(rest)[2:])
+        device = values.get("dev", ":")
+        return [(device, _assigned(values, registry))] if ":" not in device else []
+    except errors.NetaliasError:
+        return []
+
+
+def _assigned(values: dict[str, str], registry: Registry) -> Assignment:
+    """The address that the words after ``ip addr add`` set. Raises UsageError."""
     found = _address(values.get("local", ""), registry)
     if "peer" in values:
         found.take_peer(values["peer"])
@@ -126,7 +151,7 @@ def _ip(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
     found.metric = values.get("metric", "")
     if values.get("scope", "global") != "global":
         raise errors.UsageError(f"scope {values['scope']} is not carried over")
-    return [(label, found)]
+    return found
 
 
 def _arguments(words: list[str]) -> dict[str, str]:

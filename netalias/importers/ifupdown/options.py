@@ -50,8 +50,8 @@ def take_other(
 def labels(
     option: Option, name: str, asleep: str, registry: Registry, note: Note
 ) -> tuple[list[Found], list[str]]:
-    """The labels that a command of the interface *name* sets, and the interfaces that it has
-    brought up. Anything else that it does to an alias is noted.
+    """The labels that a command of the interface *name* sets, addresses of a main device without
+    one, and the interfaces that it has brought up. Anything else that it does to an alias is noted.
 
     Only commands of RAISING are run when an interface comes.
     """
@@ -63,7 +63,7 @@ def labels(
             return [], []
         found = [
             Found(label, one.local, one.words(check_label(label)), option.place, asleep)
-            for label, one in done.labels
+            for label, one in (*done.labels, *(() if ":" in name else done.own))
         ]
         for one in found:
             desired.parse([f"{one.main}:0", *one.words], registry)
