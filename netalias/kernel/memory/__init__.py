@@ -50,9 +50,10 @@ class Memory(StepMemory):
     ``kinds`` are the device kinds that it can make; without ``privileged`` it refuses every change;
     without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do; without
     ``changes_protocol`` an IPv4 address keeps it for life, as before 6.12. ``shared`` holds the
-    sysctls of net.ipv4.conf.all; ``without_inet6`` tells of a name, ``default`` for a device that is
-    new, whether IPv6 is disabled there (disable_ipv6). Of routes it has those with our mark, and default routes:
-    ``around`` is the answer of surroundings() for every address, None for no answer.
+    sysctls of net.ipv4.conf.all; ``without_inet6`` tells for the name of a device, ``default`` for
+    one that a step has made, whether its disable_ipv6 is set. Of routes it has those with our mark,
+    and default routes: ``around`` is the answer of surroundings() for every address, None for no
+    answer.
 
     The methods under "The stage" do as ip(8) does: they need no privilege, and raise KernelError
     where the kernel refuses. They take devices by primary or alternative name.

@@ -167,9 +167,10 @@ class StepMemory(Kernel):
 
     def _new_address(self, step: AddAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))
-        if step.address.family == AF_INET6 and not node.loopback:  # addrconf_add_dev
-            if self.without_inet6(step.device if step.index else "default"):
-                raise Refusal(EACCES, "ipv6: IPv6 is disabled on this device")
+        place = step.device if step.index else "default"
+        six = step.address.family == AF_INET6 and not node.loopback
+        if six and self.without_inet6(place):  # addrconf_add_dev
+            raise Refusal(EACCES, "ipv6: IPv6 is disabled on this device")
         self._add_address(node, step.address)
 
     def _mark_address(self, step: MarkAddress) -> None:
