@@ -447,7 +447,7 @@ def _entry(
         broadcast = wish.broadcast
     elif old is not None and old.prefixlen == prefixlen:
         broadcast = old.broadcast
-    elif _has_broadcast(alias_type, prefixlen, main) and not peer:
+    elif _has_broadcast(alias_type, prefixlen, main) and peer in (b"", address):
         from netalias.model import prefix
 
         broadcast = prefix.broadcast(address, prefixlen)
@@ -460,7 +460,7 @@ def _entry(
         prefixlen,
         IFA_F_OPTIMISTIC if wish.optimistic else 0,
         RT_SCOPE_HOST if loopback else RT_SCOPE_UNIVERSE,
-        peer=peer,
+        peer=b"" if peer == address else peer,  # the kernel then has none
         broadcast=broadcast,
         metric=wish.metric if wish.metric is not None else old.own_metric if old else 0,
         protocol=PROTOCOL,

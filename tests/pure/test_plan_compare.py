@@ -365,6 +365,20 @@ def test_route_of_one_that_stays(stage: Declared) -> None:
     assert stage.on("eth0_1") == ["10.0.0.2/24"]
 
 
+@pytest.mark.parametrize("line", ["10.0.0.1/24 pointopoint 10.0.0.1", "2001:db8::1 pointopoint 2001:db8::1"])
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+def test_a_peer_that_is_the_address_itself(stage: Declared, line: str, kind: str) -> None:
+    """It is none, as to the kernel: nothing remains different, and the network is as without it."""
+    text = f"eth0:0 {line} kind {kind}\n"
+    assert stage.reconcile(text).failed == []
+    (alias,) = stage.engine.show()
+    entry = alias.entry
+    assert entry is not None
+    assert entry.peer == b""
+    assert bool(entry.broadcast) == (entry.prefixlen == 24)
+    assert stage.check(text).items == []
+
+
 @pytest.mark.parametrize("kinds", [("macvlan", "ipvlan"), ("ipvlan", "macvlan")])
 def test_rivals_of_one_main(kinds: tuple[str, str]) -> None:
     """macvlan and ipvlan cannot share a main device: the second is told so, not tried."""
