@@ -310,7 +310,7 @@ def _broadcast(wish: Wish, text: str) -> None:
     packed = quad(text)
     if packed is None:
         raise errors.BadAddress(f"{wish.name}: broadcast {text}: not an IPv4 address")
-    wish.broadcast = packed
+    wish.broadcast = packed if any(packed) else b""  # 0.0.0.0 is none to the kernel
 
 
 def _peer(wish: Wish, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from errno import EEXIST, ESRCH
 
-from netalias.model import AF_INET6, Value, prefix
+from netalias.model import AF_INET, AF_INET6, Value, prefix
 from netalias.model.steps import RETIRE, Step
 
 TYPE_CHECKING = False
@@ -60,6 +60,12 @@ def connected(entry: Address, index: int) -> Connected:
         metric=entry.metric or (METRIC_INET6 if inet6 else 0),
         source=b"" if inet6 else entry.local,
     )
+
+
+def unrouted(entry: Address) -> bool:
+    """Whether the kernel adds no connected route since the IPv4 network begins with 0
+    (fib_add_ifaddr of net/ipv4/fib_frontend.c)."""
+    return entry.family == AF_INET and prefix.network(entry.local, entry.prefixlen)[0] == 0
 
 
 class AddRoute(Step):

@@ -12,7 +12,7 @@ from netalias.model import (
     IFF_LOOPBACK,
     IFF_LOWER_UP,
 )
-from netalias.model.routes import AddRoute, Connected, connected
+from netalias.model.routes import AddRoute, Connected, connected, unrouted
 from netalias.model.steps import AddAddress
 
 TYPE_CHECKING = False
@@ -37,12 +37,12 @@ def lost(
 
 
 def _expected(alias: Alias, snapshot: Snapshot) -> Connected | None:
-    """The route that the kernel has added for the address of an alias; None where it adds none yet,
-    or to another table: a loopback device has local routes, a VRF a table of its own."""
+    """The route that the kernel has added for the address of an alias; None where it adds none (at
+    all, or yet), or to another table: a loopback device has local routes, a VRF its own table."""
     entry, device = alias.entry, alias.carrier
     if not alias.ours or entry is None or device is None or not entry.routed:
         return None
-    if entry.secondary or not kinds.get(alias.kind).routed:
+    if entry.secondary or not kinds.get(alias.kind).routed or unrouted(entry):
         return None
     if device.flags & IFF_LOOPBACK or not (device.up and device.flags & IFF_LOWER_UP):
         return None

@@ -64,3 +64,16 @@ def test_the_route_of_a_neighbour_comes_back(cli: Command, tmp_path: Path, ended
         assert cli("reconcile", str(file)) == CHANGED
     (own,) = here.ip(routes).splitlines()
     assert metric(own) == OWN
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+@pytest.mark.parametrize(
+    "words", ["10.1.1.1/0", "10.1.1.1/1", "0.0.0.5/8", "10.1.1.1/24 broadcast 0.0.0.0"]
+)
+def test_what_the_kernel_does_not_keep(cli: Command, words: str, kind: str) -> None:
+    """It adds no connected route of a network that begins with 0 (fib_add_ifaddr), and takes the
+    broadcast address 0.0.0.0 for none: neither is a difference."""
+    line = f"eth9:0 {words} kind {kind}"
+    assert cli.run("reconcile", "-", input=line).returncode == 0
+    done = cli.run("check", "-", input=line)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -11,7 +11,7 @@ from errno import EEXIST, ESRCH
 from netalias.kernel.memory.addresses import Refusal
 from netalias.model import AF_INET6, FOREVER, IFA_F_NOPREFIXROUTE
 from netalias.model.gateways import Way
-from netalias.model.routes import Connected, connected
+from netalias.model.routes import Connected, connected, unrouted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,4 +93,6 @@ def remove(node: Node, route: Connected) -> None:
 
 
 def _brings(entry: Address) -> bool:
-    return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE and not entry.secondary
+    if not entry.networked or unrouted(entry):
+        return False
+    return not entry.flags & IFA_F_NOPREFIXROUTE and not entry.secondary
