@@ -365,7 +365,9 @@ def test_route_of_one_that_stays(stage: Declared) -> None:
     assert stage.on("eth0_1") == ["10.0.0.2/24"]
 
 
-@pytest.mark.parametrize("line", ["10.0.0.1/24 pointopoint 10.0.0.1", "2001:db8::1 pointopoint 2001:db8::1"])
+@pytest.mark.parametrize(
+    "line", ["10.0.0.1/24 pointopoint 10.0.0.1", "2001:db8::1 pointopoint 2001:db8::1"]
+)
 @pytest.mark.parametrize("kind", ["macvlan", "label"])
 def test_a_peer_that_is_the_address_itself(stage: Declared, line: str, kind: str) -> None:
     """It is none, as to the kernel: nothing remains different, and the network is as without it."""
