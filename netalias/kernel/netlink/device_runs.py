@@ -235,25 +235,27 @@ class Devices:
     def _sifted(self, datagrams: Sequence[bytes], sequence: bytes) -> tuple[list[int], list[Body]]:
         """The devices of the addresses that are as expected, and the other messages."""
         groups = Groups(apart=True)
-        bare: dict[Key, bool] = {}
+        bare: dict[bytes, bool] = {}
         found: list[int] = []
         others: list[Body] = []
         for data in datagrams:
-            for at, length, key, rows in groups.of(data):
+            for at, length, key, count in groups.of(data):
                 if key not in bare:
                     message = data[at : at + length]
-                    entry = codec.read_address(message, HEADER, length) if rows else None
+                    entry = codec.read_address(message, HEADER, length) if key else None
                     sound = entry is not None and is_sound(message, sequence)
                     bare[key] = sound and is_bare(entry)  # type: ignore[arg-type]
-                every = range(len(rows) or 1)
-                places = misfits(self._are_expected, found, rows) if bare[key] else every
+                places = iter(range(count))
+                if bare[key]:
+                    rows = groups.rows(data, at, length, count)
+                    places = misfits(self._are_expected, found, rows)
                 for begin in [at + place * length for place in places]:
                     others.append((data, begin + HEADER, begin + length))
         return found, others
 
     def _are_expected(self, found: list[int], rows: Sequence[Row]) -> bool:
         """Whether bare addresses are those of their devices; then these are *found*."""
-        _, indexes, _, outer, _, local, labels, _ = zip(*rows, strict=True)
+        indexes, outer, local, labels = zip(*rows, strict=True)
         pairs = zip(local, map(bytes.rstrip, labels, PADDING), strict=True)
         if outer != local or [*map(self._expected.get, indexes)] != [*pairs]:
             return False

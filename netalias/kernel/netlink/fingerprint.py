@@ -231,13 +231,13 @@ def address_runs(data: bytes) -> Iterator[Run]:
         return
     from netalias.kernel.netlink.runs import Groups
 
-    known: dict[tuple[bytes, ...], Holes] = {}
-    for at, length, key, rows in Groups(apart=True).of(data):
+    known: dict[bytes, Holes] = {}
+    for at, length, key, count in Groups(apart=True).of(data):
         if not key or key not in known:
             kind = codec.HEADER.unpack_from(data, at)[1]
             low = _lifetimes(data, at + 24, at + length) if kind == codec.RTM_NEWADDR else 0
             known[key] = ((low - at, low - at + LIFETIMES),) if low else ()
-        yield len(rows) or 1, (length + 3) & ~3, known[key]
+        yield count, (length + 3) & ~3, known[key]
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:

@@ -1,15 +1,16 @@
 """Dumps of thousands of addresses that differ in address and label only: no object for each.
 
-The messages of one length are cut into columns at once (struct.Struct.iter_unpack). Neighbours that
-are equal in all but address, label and time of their setting are one group: what one of them is,
-all are. Anything else is left to codec.py.
+Neighbours that are equal in all but address, label and time of their setting are one group: what one
+of them is, all are. To find them, whatever may differ is overwritten with zeros, one byte of all
+messages of a length at a time (a slice with that step), and the rest is compared as a whole.
+Addresses and labels are cut into columns (struct.Struct.iter_unpack). Anything else is left to
+codec.py.
 """
 
 from __future__ import annotations
 
-from _operator import itemgetter
 from _struct import Struct
-from itertools import groupby, repeat
+from itertools import repeat
 
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET
@@ -17,7 +18,7 @@ from netalias.model.bare import is_bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar
 
     from netalias.kernel.netlink.interrupted import Body
@@ -26,26 +27,43 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Row = tuple[Any, ...]
-    """Head, outer address, between, local address, label with its padding, rest. Where devices may
-    differ the head is in three parts, the second of which is the ifindex."""
+    """Ifindex, outer address, local address, label with its padding."""
 
 HEADER, ADDRESS = 16, 4
 """Bytes of struct nlmsghdr, and of an IPv4 address."""
-INDEX = HEADER + 4
-"""Offset of ifa_index, a number of four bytes."""
+INDEX = range(HEADER + 4, HEADER + 8)
+"""The bytes of ifa_index."""
 STAMPS = 8
 """Bytes of cstamp and tstamp, at the end of struct ifa_cacheinfo."""
 ORDER = (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL)
 """The attributes that a cut message begins with (inet_fill_ifaddr of net/ipv4/devinet.c)."""
 PADDING = repeat(b"\0")
 """The NULs at the end of each label, which are stripped."""
-_same, _same_apart = itemgetter(0, 2, 5), itemgetter(0, 2, 4, 7)
 
 
-def cut(message: bytes, *, apart: bool = False) -> Struct | None:
-    """The layout that cuts messages of this length into the columns of a Row, with *apart* those of
-    different devices; None if this one is no IPv4 address with a label, has other attributes in
-    front, or no lifetimes at its end."""
+class Form:
+    """The layout of messages of one ``length``: ``values`` cuts the Row of each, ``free`` are the
+    offsets of the bytes that may differ between those that are alike."""
+
+    __slots__ = ("free", "length", "values")
+
+    def __init__(self, length: int, free: Iterable[int], values: Struct) -> None:
+        self.length = length
+        self.free = tuple(free)
+        self.values = values
+
+    def plain(self, messages: bytes) -> bytes:
+        """Some *messages*, with zeros for what may differ."""
+        found = bytearray(messages)
+        zeros = bytes(len(messages) // self.length)
+        for at in self.free:
+            found[at :: self.length] = zeros
+        return bytes(found)
+
+
+def cut(message: bytes, *, apart: bool = False) -> Form | None:
+    """The layout of messages like this one, with *apart* those of different devices; None if it is
+    no IPv4 address with a label, has other attributes in front, or no lifetimes at its end."""
     kind = codec.HEADER.unpack_from(message)[1]
     if kind != codec.RTM_NEWADDR or len(message) < HEADER + 8 or message[HEADER] != AF_INET:
         return None
@@ -58,10 +76,13 @@ def cut(message: bytes, *, apart: bool = False) -> Struct | None:
         return None
     if local != outer + ADDRESS + 4:
         return None
-    # Of the header of the label only the type enters: its length is that of the text.
-    rest = end - STAMPS - after
-    head = f"{INDEX}sI{outer - INDEX - 4}s" if apart else f"{outer}s"
-    return Struct(f"={head}{ADDRESS}s4s{ADDRESS}s4x{after - label}s{rest}s{STAMPS}x")
+    values = Struct(
+        f"={INDEX.start}xI{outer - INDEX.stop}x{ADDRESS}s4x{ADDRESS}s4x{after - label}s{end - after}x"
+    )
+    # Of the header of the label only the type is the same: its length is that of the text.
+    addresses = *range(outer, outer + ADDRESS), *range(local, local + ADDRESS)
+    free = *addresses, label - 4, label - 3, *range(label, after), *range(end - STAMPS, end)
+    return Form(len(message), (*INDEX, *free) if apart else free, values)
 
 
 def interrupted(message: bytes) -> bool:
@@ -70,39 +91,61 @@ def interrupted(message: bytes) -> bool:
 
 
 class Groups:
-    """Divider of datagrams into groups of addresses that are alike, with *apart* those of one
-    device each, too; remembers how to cut."""
+    """Divider of datagrams into groups of addresses that are alike, with *apart* those of different
+    devices, too; remembers how to cut."""
 
     def __init__(self, *, apart: bool = False) -> None:
-        self._cuts: dict[int, Struct | None] = {}
+        self._forms: dict[int, Form | None] = {}
         self._apart = apart
-        self._same = _same_apart if apart else _same
 
-    def of(self, data: bytes) -> Iterator[tuple[int, int, tuple[bytes, ...], list[Row]]]:
-        """Offset, length of a message, what all have in common, and rows of each group; a message
-        that cannot be cut has no rows. Raises WireError."""
+    def of(self, data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
+        """Offset, length of a message, what all have in common, and number of messages of each
+        group; one that cannot be cut has nothing in common with others. Raises WireError."""
         at, size = 0, len(data)
         while at < size:
             length = codec.length_at(data, at)
             form = self._form(data, at, length)
             if form is None:
-                yield at, length, (), []
+                yield at, length, b"", 1
                 at += length + 3 & ~3
                 continue
             head = data[at : at + 4]
-            whole = memoryview(data)[at : at + (size - at) // length * length]
-            for key, rows in groupby(form.iter_unpack(whole), self._same):
-                if key[0][:4] != head:
-                    break
-                found: list[Row] = [*rows]
-                yield at, length, key, found
-                at += length * len(found)
+            # As far as the lowest byte of their lengths is equal; the others are in the plain text.
+            lengths = data[at : size - length + 1 : length]
+            count = len(lengths) - len(lengths.lstrip(head[:1]))
+            plain = form.plain(data[at : at + count * length])
+            begin = 0
+            while plain.startswith(head, begin):
+                key, number = leading(plain, begin, length)
+                yield at + begin, length, key, number
+                begin += length * number
+            at += begin
 
-    def _form(self, data: bytes, at: int, length: int) -> Struct | None:
-        if length not in self._cuts or self._cuts[length] is None:
+    def rows(self, data: bytes, at: int, length: int, count: int) -> list[Row]:
+        """The rows of a group; none for a message that cannot be cut."""
+        form = self._forms.get(length)
+        messages = memoryview(data)[at : at + length * count]
+        return [*form.values.iter_unpack(messages)] if form is not None else []
+
+    def _form(self, data: bytes, at: int, length: int) -> Form | None:
+        if self._forms.get(length) is None:
             message = data[at : at + length]
-            self._cuts[length] = cut(message, apart=self._apart) if length % 4 == 0 else None
-        return self._cuts[length]
+            self._forms[length] = cut(message, apart=self._apart) if length % 4 == 0 else None
+        return self._forms[length]
+
+
+def leading(data: bytes, at: int, length: int) -> tuple[bytes, int]:
+    """The message *at* an offset, and the number of those from there on that are equal to it."""
+    key = data[at : at + length]
+    count = step = 1
+    while step:
+        begin = at + count * length
+        if data.startswith(key * step, begin):
+            count += step
+            step *= 2
+        else:
+            step //= 2
+    return key, count
 
 
 class Sieve:
@@ -116,25 +159,27 @@ class Sieve:
         self.left: Left = {name: set() for name in names.values()}
         self._labels = labels
         self._names = names
-        self._known: dict[tuple[bytes, ...], str] = {}
+        self._known: dict[bytes, str] = {}
         self._groups = Groups()
 
     def take(self, data: bytes) -> None:
         """Sift the messages of a datagram. Raises WireError."""
-        for at, length, key, rows in self._groups.of(data):
+        for at, length, key, count in self._groups.of(data):
             if key not in self._known:
                 body = data[at : at + length]
-                entry = codec.read_address(body, HEADER, length) if rows else None
+                entry = codec.read_address(body, HEADER, length) if key else None
                 bare = entry is not None and is_sound(body, self._sequence) and is_bare(entry)
                 self._known[key] = self._names.get(entry.index, "") if bare else ""  # type: ignore[union-attr]
-            name = self._known[key]
-            places = misfits(self._fit, name, rows) if name else range(len(rows) or 1)
+            name, places = self._known[key], iter(range(count))
+            if name:
+                rows = self._groups.rows(data, at, length, count)
+                places = misfits(self._fit, name, rows)
             for begin in [at + place * length for place in places]:
                 self.bodies.append((data, begin + HEADER, begin + length))
 
     def _fit(self, name: str, rows: Sequence[Row]) -> bool:
         """Whether all rows are as they should be; then they are left out."""
-        _, outer, _, local, labels, _ = zip(*rows, strict=True)
+        _, outer, local, labels = zip(*rows, strict=True)
         texts = [*map(bytes.rstrip, labels, PADDING)]
         if outer != local or [*map(self._labels[name].get, local)] != texts:
             return False
