@@ -155,21 +155,21 @@ def columns(
 ) -> tuple[list[int], list[bytes]] | None:
     """The slots and the packed addresses of lines that are alike(); None if any of them has to be
     read by itself."""
-    text = "\n".join(["", *chunk, ""]).replace(f"\n{head}", "\n")
-    text = text.replace(f"{tail}\n", "\n") if tail else text
-    # What stands between the words tells whether each line has two of them, with one blank between.
+    # Of each line two words remain, with one blank between them; what else there is tells another.
+    text = "\n".join(chunk)
+    text = text[len(head) : len(text) - len(tail)].replace(f"{tail}\n{head}", " ")
     between = text.encode().translate(None, WORDS) if text.isascii() else b""
     words = text.split()
-    if between != b"\n" + b" \n" * len(chunk) or len(words) != 2 * len(chunk):
+    if between != b" " * (2 * len(chunk) - 1) or len(words) != 2 * len(chunk):
         return None
     digits, texts = words[::2], words[1::2]
-    if not "".join(digits).isdigit() or max(map(len, digits)) > DIGITS:
+    if max(map(len, digits)) > DIGITS:
         return None
     try:
+        slots = [*map(int, digits)]
         packed = [*map(inet_pton, repeat(family), texts)]
     except (OSError, ValueError):
         return None
-    slots = [*map(int, digits)]
     if max(slots) > SLOT_MAX or not 0 < min(packed)[0] <= max(packed)[0] < MULTICAST:
         return None
     return slots, packed

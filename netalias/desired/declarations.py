@@ -211,7 +211,8 @@ class _Reader:
         run = Run(wish, slots, addresses, self.source, number)
         owners = self.owners[family]
         new, mine = dict.fromkeys(slots, run), dict.fromkeys(addresses, run)
-        free = known.keys().isdisjoint(new) and owners.keys().isdisjoint(mine)
+        # Of two sets of keys the smaller one is looked up in the other.
+        free = known.keys().isdisjoint(new.keys()) and owners.keys().isdisjoint(mine.keys())
         if not (free and len(new) == len(mine) == len(run)):
             return 0
         known.update(new)

@@ -108,10 +108,14 @@ def is_sure(declared: Declarations, observed: Observed, bare: Bare, found: Sifte
         return False
     names = {alias.name.encode("utf-8", "surrogateescape") for alias in observed.aliases}
     for main in left:
-        labels, devices = found.labels.get(main, ()), found.devices.get(main, ())
-        gone = [*map(bare.labels.get(main, {}).get, labels)]
-        gone += map(bare.devices.get(main, {}).get, devices)
-        if not names.isdisjoint(gone) or (labels and devices and len({*gone}) < len(gone)):
+        labels, devices = bare.labels.get(main, {}), bare.devices.get(main, {})
+        # Most often no name of what stays is declared; only if one is, those left out are gathered.
+        stays = names.intersection(labels.values()) or names.intersection(devices.values())
+        if not stays and not (found.labels.get(main) and found.devices.get(main)):
+            continue
+        gone = [*map(labels.get, found.labels.get(main, ()))]
+        gone += map(devices.get, found.devices.get(main, ()))
+        if not names.isdisjoint(gone) or len({*gone}) < len(gone):
             return False
     staying = {alias.name.main for alias in observed.aliases if _carries(alias)}
     return all(name in staying for name, some in found.devices.items() if some)
@@ -156,7 +160,7 @@ def _rest(item: Block | Run, kind: str, left: Left) -> Iterable[Block | Run]:
     gone = left.get(item.wish.name.main, ())
     if not gone or not _may_be_bare(item.wish, kind) or gone.isdisjoint(item.addresses):
         return (item,)
-    if all(map(gone.__contains__, item.addresses)):
+    if gone.issuperset(item.addresses):
         return ()
     kept = (at for at, address in enumerate(item.addresses) if address not in gone)
     return map(item.block, kept)
