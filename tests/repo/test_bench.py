@@ -70,3 +70,22 @@ def test_the_page_counts_its_targets(page: ModuleType) -> None:
 def test_a_target_is_reached_up_to_its_limit(page: ModuleType, value: float, word: str) -> None:
     """The limit itself belongs to what is reached."""
     assert page.verdict(value, 1.5) == word
+
+
+def test_a_missed_target_has_its_reason_beside_it(page: ModuleType) -> None:
+    """The floor, which nobody can be below, stands behind the word, and the page still counts it;
+    what is reached needs none."""
+    assert page.verdict(1.0, 1.5, "the floor alone 0.9 x") == page.REACHED
+    missed = page.verdict(3.8, 2.5, "the floor alone 3.25 x")
+    assert missed == "missed (the floor alone 3.25 x)"
+    assert page.tally([f"| x | 3.8 x | <= 2.5 x | {missed} |"]).startswith(
+        "Targets: 0 reached, 1 m"
+    )
+
+
+def test_an_unreachable_no_op_names_its_floor(load: Callable[[str], ModuleType]) -> None:
+    """A no-op among 4000 macvlans reads more than its limit allows for."""
+    part = load("unchanged")
+    found = {"bare": 10.0, part.FLOOR: 32.5, part.NOTHING: 38.3}
+    assert part._ratio(found, part.NOTHING, 2.5) == "3.83 x (<= 2.5: missed (the floor alone 3.25))"
+    assert part._ratio(found, part.NOTHING, None) == "3.83 x"

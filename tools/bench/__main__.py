@@ -31,6 +31,7 @@ PARTS = {
     "crowded": "One command among many aliases",
     "unchanged": "Nothing to do",
     "many": "Many aliases at once",
+    "spread": "Shards and prefixes",
     "gateways": "Gateways",
     "keeping": "Old addresses that are kept",
     "pools": "Pools",

@@ -72,7 +72,9 @@ class Target:
         value = own / other
         aside = results.median(kind, count, self.apart, operation) if self.apart else None
         told = f"; {self.apart}: {duration(aside)}" if aside else ""
-        return [text, limit, f"{value:.2f} x{told}", verdict(value, self.limit)]
+        least = results.median(kind, count, FLOOR, operation) if self.other != FLOOR else None
+        reason = f"the floor alone {least / other:.2f} x" if least else ""
+        return [text, limit, f"{value:.2f} x{told}", verdict(value, self.limit, reason)]
 
 
 LIMITS: tuple[tuple[str, str, str, dict[int, float]], ...] = (

@@ -66,7 +66,8 @@ def _changes(data: bytes) -> bool:
     """Whether a send makes changes: it is no dump, and no probe that cannot succeed."""
     from netalias.kernel.netlink import codec
 
-    questions = (codec.PERMISSION, codec.probe_kind(0, "macvlan"))
+    kinds = ("macvlan", "dummy", "ifb")
+    questions = (codec.PERMISSION, *(codec.probe_kind(0, one) for one in kinds))
     kind = HEADER.unpack_from(data)[1]
     return kind % 4 != GET and data[:8] + data[12:] not in [
         question[:8] + question[12:] for question in questions

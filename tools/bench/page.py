@@ -33,9 +33,12 @@ disturbed alike by other work.
 """
 
 
-def verdict(value: float, limit: float) -> str:
-    """Whether a figure is within its limit, in one word."""
-    return REACHED if value <= limit else MISSED
+def verdict(value: float, limit: float, reason: str = "") -> str:
+    """Whether a figure is within its limit, in one word; the *reason* stands behind a missed
+    one."""
+    if value <= limit:
+        return REACHED
+    return f"{MISSED} ({reason})" if reason else MISSED
 
 
 def duration(milliseconds: float) -> str:

@@ -81,5 +81,9 @@ def section(run: Run) -> str:
 
 
 def _ratio(found: dict[str, float], name: str, limit: float | None) -> str:
-    ratio = found[name] / found["bare"]
-    return f"{ratio:.2f} x" + (f" (<= {limit:g}: {verdict(ratio, limit)})" if limit else "")
+    """The cell of a figure; where its target is missed, with the floor as the reason."""
+    ratio, text = found[name] / found["bare"], f"{found[name] / found['bare']:.2f} x"
+    if not limit:
+        return text
+    reason = f"the floor alone {found[FLOOR] / found['bare']:.2f}"
+    return f"{text} (<= {limit:g}: {verdict(ratio, limit, reason)})"
