@@ -1,8 +1,8 @@
 """Dumps of thousands of addresses that differ in address and label only: no object for each.
 
-Neighbours that are equal in all but address, label and time of their setting are one group: what one
-of them is, all are. To find them, whatever may differ is overwritten with zeros, one byte of all
-messages of a length at a time (a slice with that step), and the rest is compared as a whole.
+Neighbours that are equal in all but address, label and time of their setting are one group: what
+one of them is, all are. To find them, whatever may differ is overwritten with zeros, one byte of
+all messages of a length at a time (a slice with that step), and the rest is compared as a whole.
 Addresses and labels are cut into columns (struct.Struct.iter_unpack). Anything else is left to
 codec.py.
 """
@@ -76,9 +76,8 @@ def cut(message: bytes, *, apart: bool = False) -> Form | None:
         return None
     if local != outer + ADDRESS + 4:
         return None
-    values = Struct(
-        f"={INDEX.start}xI{outer - INDEX.stop}x{ADDRESS}s4x{ADDRESS}s4x{after - label}s{end - after}x"
-    )
+    head, label_size = outer - INDEX.stop, after - label
+    values = Struct(f"={INDEX.start}xI{head}x{ADDRESS}s4x{ADDRESS}s4x{label_size}s{end - after}x")
     # Of the header of the label only the type is the same: its length is that of the text.
     addresses = *range(outer, outer + ADDRESS), *range(local, local + ADDRESS)
     free = *addresses, label - 4, label - 3, *range(label, after), *range(end - STAMPS, end)
