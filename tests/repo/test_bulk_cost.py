@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 launched = test_startup.launched
 
 COUNT = 2000
-CREATED, KNOWN, COMPARED, ONE = 10.9, 1.26, 3.2, 5.0
+CREATED, KNOWN, COMPARED, ONE = 10.9, 1.26, 3.05, 5.0
 """Instructions of a reconciliation of COUNT labels over those of a bare Python: one that creates
 them, without announcements, one that finds its fingerprint, one that compares, one that adds a
 label and verifies it."""

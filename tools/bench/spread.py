@@ -127,7 +127,7 @@ def _prefix(times: Times) -> None:
 
 
 def _rows(times: Times, few: int, many: int) -> list[list[str]]:
-    """What is measured, the figure, its limit and the verdict."""
+    """Rows of what is measured: text, figure, limit and verdict."""
     labels, small, large = f"{LABEL} {few}", f"{SHARD} {few}", f"{SHARD} {many}"
     plain = times[f"{labels} create"]
     extrapolated = plain * (many / few) ** 2
