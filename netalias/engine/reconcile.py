@@ -477,11 +477,11 @@ def _is_set(item: Difference, snapshot: Snapshot) -> bool:
     return main is None or all(getattr(main, key) == value for key, value in after.items())
 
 
-def _object(item: Difference) -> tuple[names.AliasName, str, bytes]:
-    """The name, kind and address of the alias that an item removes."""
+def _object(item: Difference) -> tuple[names.AliasName, str, bytes, int]:
+    """The name, kind, address and prefix length of the alias that an item removes."""
     alias = item.plan.alias
     assert alias is not None
-    return item.name, alias.kind, alias.address
+    return item.name, alias.kind, alias.address, alias.prefixlen
 
 
 def _drop_others(snapshot: Snapshot, labels: set[str], items: Sequence[Difference]) -> None:

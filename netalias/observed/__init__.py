@@ -183,6 +183,17 @@ class Observed:
         found = self.by_name.get(name, ())
         return next((alias for alias in found if alias.ours), next(iter(found), None))
 
+    def choose(self, name: AliasName, address: bytes, prefixlen: int) -> None:
+        """Let find() find the alias to be kept of several with that name: ours come first, and of
+        labels, as a killed run leaves them, the one with this packed *address* and length."""
+        wanted = address, prefixlen
+
+        def worse(alias: Alias) -> tuple[bool, bool]:
+            label = alias.device is None
+            return not alias.ours, label and (alias.address, alias.asked) != wanted
+
+        self.by_name[name].sort(key=worse)
+
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses that may bring a connected route for *entry*: those of its main device, and
         those of all aliases that are up."""

@@ -200,11 +200,10 @@ class _Comparison:
                 again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
                 self._skip(block.place_of(at), name, again)
                 continue
-            alias = None
-            for one in self.observed.by_name.get(name, ()):
-                if one.ours:
-                    alias = one
-                    break
+            there = self.observed.by_name.get(name, ())
+            if len(there) > 1:
+                self.observed.choose(name, address, _width(wish))
+            alias = there[0] if there and there[0].ours else None
             if alias is None and self.orphans:
                 alias = self._orphan(name, kind, device, address)
             if alias is not None:
