@@ -23,7 +23,7 @@ LABELS = {
 }  # fmt: skip
 """Name: the address of a label."""
 OWN = (
-    "10.1.0.1/32", "10.2.0.1/32", "10.3.0.1/24",
+    "10.1.0.1/32", "10.2.0.1/32", "10.3.0.1/24", "10.9.0.7/24", "10.8.0.7/24",
     "2001:db8:1::1/64", "2001:db8:2::1/128", "fd00:1::1/64", "2002:c000:201::1/64",
 )  # fmt: skip
 """Addresses that others give to the main device, and take away again."""
@@ -105,14 +105,13 @@ def run(world: World, text: str) -> None:
 def expected(host: str, present: Mapping[str, bool], lines: Mapping[str, str]) -> Sequence[str]:
     """The addresses that the host may send from to *host*: its own ones, if any is of use there.
 
-    A label of IPv6 with a network of its own may always be the source, and so may any of IPv4 where
-    an own address has a network: the router is not in it.
+    A label of IPv6 with a network of its own may always be the source.
     """
     wanted = ip_address(host)
     own = [one for one in present if ip_interface(one).version == wanted.version]
     labels = [one for one in lines.values() if ip_interface(one).version == wanted.version]
     speaking = [one for one in own if wanted.version == 4 or _serves(one, present, host)]
-    if not speaking or any("/24" in one for one in own):
+    if not speaking:
         speaking = [*own, *labels]
     elif wanted.version == 6:
         speaking += [one for one in labels if "/" in one and not _covered(one, own)]

@@ -20,7 +20,7 @@ from netalias.model import (
     names,
     prefix,
 )
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
+from netalias.model.steps import LAST, REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Label(Kind):
     def make(self, goal: Goal) -> list[Step]:
         """One step: the address."""
         assert goal.entry is not None
-        return list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
+        found = list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
+        return [*found, *_behind(goal)] if goal.last else found
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
         """Add the new address, then delete the old one, or first delete it where they clash."""
@@ -66,8 +67,9 @@ class Label(Kind):
             # A host address has no use for its metric, so that is changed in place.
             present = present.copy(metric=goal.entry.metric)
         main = goal.main
+        behind = _behind(goal, alias.entry.prefixlen) if goal.last else []
         if not differs(present, goal.entry):
-            return _behind(main, alias.entry, goal.entry) if goal.last else in_place(alias, goal)
+            return [*in_place(alias, goal), *behind]
         phase = phase_of(alias.entry, goal.entry)
         coming = AddAddress(main.name, main.index, goal.entry)
         going = DelAddress(main.name, main.index, alias.entry, phase)
@@ -75,8 +77,8 @@ class Label(Kind):
         if phase == REMOVE and not _has_secondaries(alias.entry):
             # One behind the other in one send: the address is away for an instant.
             going.phase = coming.phase
-            return [going, coming, *left]
-        return [coming, going, *left]
+            return [going, coming, *left, *behind]
+        return [coming, going, *left, *behind]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
         """One step: the address is deleted; its secondaries are kept by plan/order.py."""
@@ -116,23 +118,24 @@ def phase_of(present: Address, wanted: Address) -> int:
     return REMOVE if clashes(present, wanted, promote=True) else RETIRE
 
 
-def _behind(main: Device, present: Address, wanted: Address) -> list[Step]:
-    """The steps that put an IPv4 address behind the others, by adding it again.
+def _behind(goal: Goal, former: int = 0) -> list[Step]:
+    """The steps that put the IPv4 address of *goal*, which is there, behind the others, by adding
+    it again.
 
-    Meanwhile it is there with another prefix length: else the kernel would delete the routes whose
-    source it is (fib_sync_down_addr of net/ipv4/fib_semantics.c).
+    Meanwhile it is there with another prefix length, nor is that the *former* one: else the kernel
+    would delete the routes whose source it is (fib_sync_down_addr of net/ipv4/fib_semantics.c).
     """
-    length = 30 if present.prefixlen == 31 else 31
+    main, wanted = goal.main, goal.entry
+    assert wanted is not None
+    length = next(one for one in (31, 30, 29) if one not in (wanted.prefixlen, former))
     held = wanted.copy(prefixlen=length, flags=wanted.flags | IFA_F_NOPREFIXROUTE)
-    steps: list[Step] = [
-        AddAddress(main.name, main.index, held),
-        DelAddress(main.name, main.index, present),
-        AddAddress(main.name, main.index, wanted),
-        DelAddress(main.name, main.index, held),
+    # One behind the other: only one address is held at a time.
+    return [
+        AddAddress(main.name, main.index, held, LAST),
+        DelAddress(main.name, main.index, wanted, LAST),
+        AddAddress(main.name, main.index, wanted, LAST),
+        DelAddress(main.name, main.index, held, LAST),
     ]
-    for step in steps:
-        step.phase = steps[0].phase  # one behind the other
-    return steps
 
 
 def _has_secondaries(entry: Address) -> bool:

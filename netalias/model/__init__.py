@@ -343,7 +343,7 @@ class Alias(Value):
     tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
     half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite. ``sheltered``:
     it is an IPv6 label that is deprecated unless it is said, or an IPv4 label that comes before the
-    own addresses of its main device, which are hosts (observed/labels.py). ``gateway`` is that of
+    own addresses of its main device (observed/labels.py). ``gateway`` is that of
     its device, packed, or empty; ``linklocal``: its device is to have a link-local address.
     ``hidden`` is the device that has the address of a shard (hidden.py).
     """

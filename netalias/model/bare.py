@@ -54,21 +54,24 @@ class Sifted:
     """A reading without bare aliases.
 
     ``labels`` are the addresses of labels that are missing from ``snapshot``, ``devices`` the
-    devices by address, both by name of the main device. ``whole`` gives the same reading with
-    all of them.
+    devices by address, both by name of the main device; ``ahead`` is the number of IPv4 addresses
+    in ``snapshot`` that come before the first of those labels, or less. ``whole`` gives the same
+    reading with all of them.
     """
 
-    __slots__ = ("devices", "labels", "snapshot", "whole")
+    __slots__ = ("ahead", "devices", "labels", "snapshot", "whole")
 
     def __init__(
         self,
         snapshot: Snapshot,
         labels: Left,
+        ahead: Mapping[str, int],
         devices: dict[str, dict[bytes, Gone]],
         whole: Callable[[], Snapshot],
     ) -> None:
         self.snapshot = snapshot
         self.labels = labels
+        self.ahead = ahead
         self.devices = devices
         self.whole = whole
 
@@ -96,6 +99,7 @@ def records(names: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
 def without(snapshot: Snapshot, bare: Bare) -> Sifted:
     """*snapshot* without what *bare* says."""
     labels: Left = {}
+    ahead: dict[str, int] = {}
     devices: dict[str, dict[bytes, Gone]] = {}
     gone: set[int] = set()
     entries: list[Address] = []
@@ -115,14 +119,17 @@ def without(snapshot: Snapshot, bare: Bare) -> Sifted:
     for index, some in snapshot.addresses.items():
         device = snapshot.devices.get(index)
         name = device.name if device is not None else ""
+        before = 0
         for entry in some if index not in gone else ():
             if is_bare(entry) and bare.labels.get(name, {}).get(entry.local) == _raw(entry.label):
                 labels.setdefault(name, set()).add(entry.local)
+                ahead.setdefault(name, before)
             else:
+                before += entry.family == AF_INET
                 entries.append(entry)
     links = [one for one in snapshot.devices.values() if one.index not in gone]
     return Sifted(
-        Snapshot(links, entries, snapshot.local_routes), labels, devices, lambda: snapshot
+        Snapshot(links, entries, snapshot.local_routes), labels, ahead, devices, lambda: snapshot
     )
 
 

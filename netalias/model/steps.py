@@ -39,6 +39,8 @@ RETIRE = 8
 """Removes the objects that the ADDRESS phase has replaced."""
 RETIRE_PRIMARY = 9
 """Removes the primary IPv4 addresses among them."""
+LAST = 10
+"""Puts addresses behind those that are there for good (kinds/label.py)."""
 
 BARRIERS = (CREATE, QUIET, RETIRE)
 """Phases that begin a send of their own."""

@@ -227,11 +227,15 @@ class Observed:
     def shelters(self, main: Device, entry: Address) -> bool:
         """Whether an IPv6 address that *main* is to get as a label is deprecated unless it is
         said."""
+        return self.own(main).shelters(entry, entry.prefixlen)
+
+    def own(self, main: Device) -> Own:
+        """The addresses that others gave to *main*."""
         from netalias.observed.labels import Own
 
         if main.index not in self._own:
             self._own[main.index] = Own(self.snapshot.on(main.index))
-        return self._own[main.index].shelters(entry, entry.prefixlen)
+        return self._own[main.index]
 
     def addresses(self, local: bytes) -> Iterator[Address]:
         """The present addresses equal to the packed address *local*, on any device."""

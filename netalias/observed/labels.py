@@ -20,7 +20,7 @@ from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from netalias.model import Address, Device, Snapshot
 
@@ -60,7 +60,9 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
             if alias is not None:
                 found.append(alias)
                 alias.sheltered = own.shelters(entry, alias.asked) or (
-                    first is not None and entry.family == AF_INET and not entry.secondary
+                    entry.family == AF_INET
+                    and not entry.secondary
+                    and (first is not None or bool(own.heirs))
                 )
     return found
 
@@ -69,18 +71,19 @@ class Own:
     """The addresses among the *entries* of a main device that others gave it, in place of which the
     host is not to send from a label.
 
-    ``first`` is the first one of IPv4 where all of them are hosts, else None: no router can be in a
-    network of theirs, so the first address of the device is the source towards every other host
-    (inet_select_addr of net/ipv4/devinet.c).
+    ``first`` is the first primary one of IPv4, or None: where a router is in no network of theirs,
+    or a route has none, the first address of the device is the source (inet_select_addr of
+    net/ipv4/devinet.c). ``heirs`` are those of IPv4 that are secondary to a label of ours.
     """
 
-    __slots__ = ("_entries", "_realms", "first")
+    __slots__ = ("_entries", "_realms", "first", "heirs")
 
-    def __init__(self, entries: Iterable[Address]) -> None:
+    def __init__(self, entries: Sequence[Address]) -> None:
         others = [entry for entry in entries if entry.protocol != PROTOCOL]
         senders = [entry for entry in others if _sends(entry)]
-        networked = any(entry.networked for entry in senders)
-        self.first = senders[0] if senders and not networked else None
+        self.first = next((entry for entry in senders if not entry.secondary), None)
+        secondaries = [entry for entry in senders if entry.secondary]
+        self.heirs = _heirs(secondaries, entries) if secondaries else []
         self._entries = [
             entry
             for entry in others
@@ -122,8 +125,17 @@ class Own:
 
 def _sends(entry: Address) -> bool:
     """Whether an IPv4 address that is no label may be the source towards other hosts."""
-    usable = entry.scope == RT_SCOPE_UNIVERSE and not entry.secondary
-    return entry.family == AF_INET and usable and ":" not in entry.label
+    usable = entry.scope == RT_SCOPE_UNIVERSE and ":" not in entry.label
+    return entry.family == AF_INET and usable
+
+
+def _heirs(secondaries: list[Address], entries: Iterable[Address]) -> list[Address]:
+    """Those of the *secondaries* whose primary address among *entries* is ours."""
+    from netalias.observed.heirs import network_of
+
+    leading = (one for one in entries if one.family == AF_INET and not one.secondary)
+    ours = {network_of(one) for one in leading if one.protocol == PROTOCOL}
+    return [one for one in secondaries if network_of(one) in ours]
 
 
 def _realm(address: bytes) -> tuple[bytes, int] | None:

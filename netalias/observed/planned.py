@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
     from netalias.model.names import AliasName
+    from netalias.observed.labels import Own
     from netalias.observed.outlets import Outlets
 
     _Network = tuple[int, bytes]
@@ -83,6 +84,10 @@ class Planned(Observed):
     def outlets(self) -> Outlets:
         """Those of the observed state: plans for gateways do not depend on each other."""
         return self.observed.outlets()
+
+    def own(self, main: Device) -> Own:
+        """Those of the observed state: plans change none of them."""
+        return self.observed.own(main)
 
     def restorable(self, main: Device, key: str) -> int | None:
         """As by Observed.restorable(), of the observed state."""

@@ -27,7 +27,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import RETIRE, AddAddress, SetLink
+from netalias.model.steps import LAST, RETIRE, AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ class Plan:
     def arrival(self) -> tuple[bool, bool]:
         """Whether the address of the goal is new on its link, and whether to announce it.
 
-        An address is new if it is added, but not only to come last, or if its device is set up; it
+        An address is new if it is added, but not again to come last, or if its device is set up; it
         is announced if it is new, or if the MAC changes. Those of a prefix are never announced.
         """
         goal = self.goal
-        if goal is None or not goal.up or goal.last or goal.main.flags & NO_NEIGHBOURS:
+        if goal is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
             return False, False
         if goal.entry is None:
             return self.kind == PREFIX and bool(self.steps), False
         new = changed = False
         for step in self.steps:
             if isinstance(step, AddAddress):
-                new = new or step.address.local == goal.address
+                new = new or (step.address.local == goal.address and step.phase != LAST)
             elif isinstance(step, SetLink):
                 new = new or bool(step.up and step.index != goal.main.index)
                 changed = changed or bool(step.mac)
@@ -392,7 +392,7 @@ def _goal(
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
     last = False
-    if entry is not None and (entry.family == AF_INET6 or (alias and alias.sheltered)):
+    if entry is not None and (entry.family == AF_INET6 or kind == "label"):
         from netalias.plan.sources import give_way
 
         last = give_way(wish, kind, entry, main, observed, alias)

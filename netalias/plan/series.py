@@ -41,6 +41,7 @@ def begun(wish: Wish, first: Plan, planned: Planned) -> Series | None:
         or not is_plain(wish)
         or goal is None
         or goal.entry is None
+        or goal.last
         or goal.type.family != AF_INET
         or not Series.is_usual(goal.address)
         or planned.snapshot.device(goal.name)

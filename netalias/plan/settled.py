@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.desired.blocks import Block, Run
-    from netalias.model import Alias
+    from netalias.model import Alias, Snapshot
     from netalias.model.bare import Left, Names, Sifted
     from netalias.observed import Observed
     from netalias.plan import Difference
@@ -95,13 +95,13 @@ def _suits_device(wish: Wish) -> bool:
 def is_sure(declared: Declarations, observed: Observed, bare: Bare, found: Sifted) -> bool:
     """Whether leaving out what *found* is without leaves all else as it is: every name of a main
     device is its primary one, none of them is an alias, no other alias has a name that is left
-    out, none is left out twice, no label may come before an own address of its main device, and
-    where macvlans are left out, one of them stays."""
+    out, none is left out twice, no label comes before an own address of its main device, and where
+    macvlans are left out, one of them stays."""
     snapshot = observed.snapshot
     mains = {wish.name.main: snapshot.device(wish.name.main) for wish in declared.wishes}
     if any(device is not None and device.name != name for name, device in mains.items()):
         return False
-    if any(Own(snapshot.on(snapshot.device(name).index)).first for name in found.labels):  # type: ignore[union-attr]
+    if any(_may_precede(snapshot, name, ahead) for name, ahead in found.ahead.items()):
         return False
     left = found.labels.keys() | found.devices.keys()
     if any(is_marked(snapshot.device(name).group, observed.group) for name in left):  # type: ignore[union-attr]
@@ -119,6 +119,16 @@ def is_sure(declared: Declarations, observed: Observed, bare: Bare, found: Sifte
             return False
     staying = {alias.name.main for alias in observed.aliases if _carries(alias)}
     return all(name in staying for name, some in found.devices.items() if some)
+
+
+def _may_precede(snapshot: Snapshot, name: str, ahead: int) -> bool:
+    """Whether labels that come behind that many other IPv4 addresses of a main device may come
+    before an own one of it."""
+    device = snapshot.device(name)
+    assert device is not None
+    entries = [one for one in snapshot.on(device.index) if one.family == AF_INET]
+    own = Own(entries)
+    return bool(own.heirs) or (own.first is not None and own.first not in entries[:ahead])
 
 
 def _carries(alias: Alias) -> bool:

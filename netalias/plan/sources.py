@@ -4,6 +4,7 @@ come behind the own addresses of their main device. Pure."""
 from __future__ import annotations
 
 from netalias.model import AF_INET6
+from netalias.observed.heirs import network_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 def give_way(
     wish: Wish, kind: str, entry: Address, main: Device, observed: Observed, alias: Alias | None
 ) -> bool:
-    """Deprecate *entry*, if it is an IPv6 address that is to be; whether *alias*, if it is an IPv4
-    label, is to be added again with *entry*, its address."""
+    """Deprecate *entry*, if it is an IPv6 address that is to be; whether it is that of an IPv4
+    label that is to come behind the own addresses of *main*."""
     if entry.family != AF_INET6:
-        return alias is not None and kind == "label" and _comes_last(wish, entry, alias, observed)
+        return kind == "label" and _comes_last(wish, entry, main, observed, alias)
     if _deprecates(wish, kind, entry, main, observed, alias):
         entry.preferred = 0
     return False
@@ -38,12 +39,37 @@ def _deprecates(
     return kind == "label" and observed.shelters(main, entry)
 
 
-def _comes_last(wish: Wish, entry: Address, alias: Alias, observed: Observed) -> bool:
-    """Whether the IPv4 label *alias*, which is to have the same address *entry*, comes before own
-    addresses of its main device and is to come behind them: the kernel adds an address behind those
-    that are there. One with secondaries stays, since one of them would take its place. A change of
-    something else leaves it, too."""
-    if wish.source == "on" or not (wish.address or wish.source) or alias.entry is None:
+def precedes(alias: Alias, main: Device, observed: Observed) -> bool:
+    """Whether the IPv4 label *alias* of *main* comes before an own primary address of it, and may
+    be put behind: the kernel adds an address behind those that are there. One with secondaries
+    stays, since one of them would take its place."""
+    own, entry = observed.own(main), alias.entry
+    if entry is None or own.first is None or not alias.sheltered:
         return False
-    same = (alias.address, alias.asked) == (entry.local, entry.prefixlen)
-    return alias.sheltered and same and observed.heir(alias.entry) is None
+    if own.heirs:
+        entries = observed.snapshot.on(main.index)
+        if entries.index(entry) > entries.index(own.first):
+            return False
+    return observed.heir(entry) is None
+
+
+def _comes_last(
+    wish: Wish, entry: Address, main: Device, observed: Observed, alias: Alias | None
+) -> bool:
+    """Whether the IPv4 label of *wish*, which is to have *entry*, comes before own addresses of its
+    main device, or will by what is planned. A change of something else leaves *alias* there."""
+    if wish.source == "on" or not (wish.address or wish.source or not alias):
+        return False
+    label = alias if alias is not None and alias.device is None else None
+    present = label.entry if label is not None else None
+    if any(_is_promoted(one, present, observed) for one in observed.own(main).heirs):
+        return True
+    return label is not None and label.address == entry.local and precedes(label, main, observed)
+
+
+def _is_promoted(own: Address, present: Address | None, observed: Observed) -> bool:
+    """Whether an own address that is secondary to a label becomes primary by what is planned: the
+    label leaves the network, as *present* does."""
+    if present is not None and not present.secondary and network_of(present) == network_of(own):
+        return True
+    return observed.deserted(own)

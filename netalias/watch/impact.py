@@ -261,15 +261,16 @@ class Impact:
         self.affected.touched |= bool(slots)
         if address.protocol != PROTOCOL and event.field in ROUTING:
             self.affected.whole |= self.wished.relies({device.name, *device.altnames}, address)
-            self.affected.whole |= self._has_hosts(device, address.family)
+            self.affected.whole |= self._has_labels(device, address.family)
         if event.field == "label":
             self._relabel(event)
 
-    def _has_hosts(self, device: Device, family: int) -> bool:
-        """Whether declared labels on a main device are hosts: its own addresses may speak in their
-        place now, or no longer."""
+    def _has_labels(self, device: Device, family: int) -> bool:
+        """Whether there are declared labels on a main device, of IPv6 without networks: its own
+        addresses may speak in their place now, or no longer."""
         for _, one in self.state.of(device.index, ADDRESS):
-            if one.address.family == family and not one.address.networked:
+            address = one.address
+            if address.family == family and (family == AF_INET or not address.networked):
                 name = label_of(one.address, device)
                 if name is not None and self.declared(name) in self.wished:
                     return True

@@ -65,6 +65,11 @@ def read(stage: Namespace, *, labels: bool = False, group: int = GROUP) -> Sifte
     for main, gone in found.devices.items():
         assert gone.items() <= slow.devices.get(main, {}).items()
     assert {one: some for one, some in found.labels.items() if some} == slow.labels
+    for main, count in found.ahead.items():
+        device = found.whole().device(main)
+        assert device is not None
+        locals_ = [one.local for one in found.whole().on(device.index)]
+        assert 0 < count <= min(map(locals_.index, found.labels[main]))
     return found
 
 

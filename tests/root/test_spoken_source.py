@@ -72,8 +72,7 @@ def test_an_ipv6_label_that_may_be_the_source(veth: Namespace) -> None:
         ("2001:db8:4::9/64", "2001:db8:8::1/64", "2001:db8:8::2", "netalias eth9:0 deprecated"),
         ("10.3.0.9/24", "10.1.0.1/32", "10.2.0.1", "netalias eth9:0 10.3.0.9/24"),
         ("10.3.0.9/24", "10.3.0.1/32", "10.2.0.1", "netalias eth9:0 10.3.0.9/24"),
-        ("10.3.0.9/24", "10.1.0.1/24", "10.2.0.1",
-         "netalias eth9:0- && netalias eth9:0 10.3.0.9/24 kind label"),
+        ("10.3.0.9/24", "10.1.0.1/24", "10.2.0.1", "netalias eth9:0 10.3.0.9/24"),
     ],
 )  # fmt: skip
 def test_the_default_route_beside_a_network_of_the_alias(
@@ -97,6 +96,22 @@ def test_the_default_route_beside_a_network_of_the_alias(
     assert found["command"] == command
     cli.sh(found["command"])
     assert source(veth, far) == mine
+    assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
+def test_an_adopted_label_with_secondary_addresses(veth: Namespace) -> None:
+    """It stays before the own address, and the command of doctor mends that."""
+    cli = Doctor(veth)
+    veth.run(["sysctl", "-qw", "net.ipv4.conf.eth9.promote_secondaries=1"])
+    for slot in (1, 2):
+        veth.ip(f"addr add 10.3.0.{slot}/24 dev eth9 label eth9:{slot}")
+    veth.ip("addr add 10.1.0.1/24 dev eth9")
+    veth.ip("route add default via 10.2.0.1 dev eth9 onlink")
+    cli.silent("adopt", "eth9")
+    assert source(veth, "198.51.100.1") == "10.3.0.1"
+    (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
+    cli.sh(found["command"])
+    assert source(veth, "198.51.100.1") == "10.1.0.1"
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
 
 

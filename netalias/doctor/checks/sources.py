@@ -6,6 +6,7 @@ from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import WARNING, Finding, finding, netalias
 from netalias.model import AF_INET, AF_INET6, address_text, prefix
 from netalias.observed.labels import Own
+from netalias.plan.sources import precedes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def source_address(facts: Facts) -> Iterator[Finding]:
                     if alias is not None:
                         speakers.setdefault(alias.address, (alias, []))[1].append(where)
             for alias, places in speakers.values():
-                yield _finding(alias, own, list(dict.fromkeys(places)))
+                stays = family == AF_INET and not precedes(alias, main, facts.observed)
+                yield _finding(alias, own, list(dict.fromkeys(places)), stays=stays)
 
 
 def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Alias | None:
@@ -49,9 +51,10 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
     return None
 
 
-def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding:
+def _finding(alias: Alias, own: Sequence[Address], places: list[str], *, stays: bool) -> Finding:
     """The finding that the host sends to *places* from an alias, not from one of its *own*
-    addresses: that in the network of the alias, else the first."""
+    addresses: that in the network of the alias, else the first. *stays*: what gives it the same
+    address again leaves an IPv4 label where it is."""
     entry = alias.entry
     assert entry is not None
     text = f"{text_of(alias)}/{alias.asked}"
@@ -68,7 +71,7 @@ def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding
     else:
         why = "it comes before that in the list of addresses"
         command = netalias(alias.name, text)
-        if not alias.sheltered:  # a route that leads past the networks of the main device
+        if stays:  # a label with secondary addresses
             command = f"{netalias(alias.name, '-')} && {command} kind {alias.kind}"
     beside = (one for one in own if prefix.contains(one.local, one.prefixlen, alias.address))
     other = next(beside, own[0])

@@ -37,6 +37,7 @@ STAMPS = 8
 """Bytes of cstamp and tstamp, at the end of struct ifa_cacheinfo."""
 ORDER = (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL)
 """The attributes that a cut message begins with (inet_fill_ifaddr of net/ipv4/devinet.c)."""
+_INDEX = Struct("=I")
 PADDING = repeat(b"\0")
 """The NULs at the end of each label, which are stripped."""
 
@@ -149,13 +150,15 @@ def leading(data: bytes, at: int, length: int) -> tuple[bytes, int]:
 
 class Sieve:
     """The addresses of a dump: ``bodies`` are the messages that remain, ``left`` the addresses that
-    are as *labels* says, by name of the device. *names* are those of the devices with an entry
-    there, *sequence* is the one of the dump, as it stands in a message."""
+    are as *labels* says, by name of the device, of which the first came after the first ``ahead``
+    bodies. *names* are those of the devices with an entry there, *sequence* is the one of the dump,
+    as it stands in a message."""
 
     def __init__(self, labels: Names, names: Mapping[int, str], sequence: bytes) -> None:
         self._sequence = sequence
         self.bodies: list[Body] = []
         self.left: Left = {name: set() for name in names.values()}
+        self.ahead: dict[str, int] = {}
         self._labels = labels
         self._names = names
         self._known: dict[bytes, str] = {}
@@ -183,6 +186,7 @@ class Sieve:
         if outer != local or [*map(self._labels[name].get, local)] != texts:
             return False
         self.left[name].update(local)
+        self.ahead.setdefault(name, len(self.bodies))
         return True
 
 
@@ -204,16 +208,31 @@ def misfits(
 
 def sift(
     links: Sequence[Device], datagrams: Sequence[bytes], labels: Names
-) -> tuple[list[Body], Left] | None:
+) -> tuple[list[Body], Left, dict[str, int]] | None:
     """The addresses of a dump without the *labels* that are as they should be, by all devices and
-    the *datagrams* of the dump; None where that is not whole or not consistent. Raises
-    WireError."""
+    the *datagrams* of the dump, and of how many IPv4 addresses at least these come behind, by name
+    of the device; None where the dump is not whole or not consistent. Raises WireError."""
     sequence = sequence_of(datagrams)
     sieve = Sieve(labels, {one.index: one.name for one in links if one.name in labels}, sequence)
     for data in datagrams:
         sieve.take(data)
     bodies = complete(sieve.bodies, sequence, codec.RTM_NEWADDR)
-    return (bodies, sieve.left) if bodies is not None else None
+    if bodies is None:
+        return None
+    indexes = {one.name: one.index for one in links if one.name in sieve.ahead}
+    ahead = {
+        name: sum(_is_of(body, indexes[name], sequence) for body in sieve.bodies[:count])
+        for name, count in sieve.ahead.items()
+    }
+    return bodies, sieve.left, ahead
+
+
+def _is_of(body: Body, index: int, sequence: bytes) -> bool:
+    """Whether a message of the dump is an IPv4 address of the device with this index."""
+    data, start, _ = body
+    if data[start - STAMPS : start - 4] != sequence or data[start] != AF_INET:
+        return False
+    return bool(_INDEX.unpack_from(data, start + 4)[0] == index)
 
 
 def sequence_of(datagrams: Sequence[bytes]) -> bytes:

@@ -60,7 +60,7 @@ def sifted(kernel: Asked, bare: Bare) -> Sifted | None:
     read = _addresses(bare, devices, links, datagrams)
     if read is None:
         return None
-    entries, labels = read
+    entries, labels, ahead = read
     routes = kernel.local_routes()
 
     def whole() -> Snapshot:
@@ -74,27 +74,29 @@ def sifted(kernel: Asked, bare: Bare) -> Sifted | None:
         links += kernel.decoded(devices.remaining(), LINKS, codec.read_link)
     found = kernel.decoded(entries, ADDRESSES, codec.read_address)
     gone = devices.gone() if devices is not None else {}
-    return Sifted(Snapshot(links, found, routes), labels, gone, whole)
+    return Sifted(Snapshot(links, found, routes), labels, ahead, gone, whole)
 
 
 def _addresses(
     bare: Bare, devices: Devices | None, links: Sequence[Device], datagrams: list[bytes]
-) -> tuple[list[Body], Left] | None:
-    """The addresses without those of labels and *devices* that are as they should be, and the
-    labels that were left out; None where the dump is not whole or not consistent."""
+) -> tuple[list[Body], Left, dict[str, int]] | None:
+    """The addresses without those of labels and *devices* that are as they should be, the labels
+    that were left out, and how many addresses come before these (bare.Sifted); None where the dump
+    is not whole or not consistent."""
     sequence = sequence_of(datagrams)
     labels: Left = {}
+    ahead: dict[str, int] = {}
     if devices is None or bare.labels:
         read = sift(links, datagrams, bare.labels)
         if read is None or devices is None:
             return read
-        bodies, labels = read
+        bodies, labels, ahead = read
         datagrams = [b"".join(data[start - HEADER : end + 3 & ~3] for data, start, end in bodies)]
     devices.match(links)
     others: list[Body] | None = devices.sift(datagrams, sequence)
     if not bare.labels:
         others = complete(others or (), sequence, ADDRESSES)
-    return (others, labels) if others is not None else None
+    return (others, labels, ahead) if others is not None else None
 
 
 def _bodies(kernel: Asked, datagrams: Iterable[bytes], wanted: int = 0) -> list[Body]:
