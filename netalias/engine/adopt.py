@@ -27,6 +27,7 @@ from netalias.observed.query import find
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED
 from netalias.plan.order import arrange
+from netalias.plan.sources import precedes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +68,26 @@ def adopt(engine: Engine, words: Sequence[str]) -> Adopted:
         if engine.setup.changed is not None:
             _record(engine, chosen)
     if done.steps:
+        _put_behind(engine, [alias.name for alias in chosen], done)
         settle(engine, done)
     return done
+
+
+def _put_behind(engine: Engine, names: Sequence[AliasName], done: Adopted) -> None:
+    """Let the IPv4 labels called *names* come behind the own addresses of their main devices, as
+    the others of ours do (plan/sources.py): by replacement, which a mark in place is not."""
+    observed = engine.observe()
+    found = (observed.find(name) for name in names)
+    first = [
+        alias.name
+        for alias in found
+        if alias is not None
+        and alias.main is not None
+        and alias.family == AF_INET
+        and precedes(alias, alias.main, observed)
+    ]
+    if first:
+        _carry_out(engine, observed, first, Keepers(observed.snapshot).replaced, done)
 
 
 def _adopt(engine: Engine, observed: Observed, names: Sequence[AliasName], done: Adopted) -> None:

@@ -106,6 +106,27 @@ def test_what_is_adopted_is_in_sync(stage: Declared) -> None:
     assert stage.check(f"{text}eth1:0 10.9.0.1/25 kind label -broadcast\n").same
 
 
+@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.parametrize("own", ["10.9.9.1/32", "10.9.9.1/24"])
+def test_labels_before_an_own_address(marks: bool, own: str) -> None:
+    """They come behind it, so that the host speaks with it, and keep their order; none is away."""
+    kernel = Witness()
+    kernel.changes_protocol = marks
+    stage = Declared(kernel)
+    for slot in (0, 1):
+        stage.kernel.add_address("eth0", f"10.8.0.{slot}/32", label=f"eth0:{slot}")
+    stage.kernel.add_address("eth0", own)
+    kernel.kept = {entry[1] for entry in entries(stage)}  # type: ignore[misc]
+    before = entries(stage)
+    adopt(stage.engine, ["all"])
+    assert stage.check("eth0:0-1 10.8.0.0-1 kind label\n").same
+    labels = [f"10.8.0.{slot}/32 label=eth0:{slot}" for slot in (0, 1)]
+    assert stage.on("eth0")[:3] == [own, *labels]
+    assert entries(stage) == before
+    assert kernel.away == set()
+    assert adopt(stage.engine, ["all"]).steps == []
+
+
 def test_everything_of_an_address_comes_back(stage: Declared) -> None:
     """Also its peer, scope, metric and lifetime."""
     entry = Address(
