@@ -97,7 +97,7 @@ class Goal:
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
     address. ``hidden`` is the hidden device of a shard, or None; ``before`` are the steps of all
-    its shards, which make it. ``last``: the address, which is there, is to come behind the others.
+    its shards, which make it. ``last``: the address is to come behind the others that are there.
     """
 
     __slots__ = (

@@ -53,7 +53,7 @@ class Label(Kind):
         return goal
 
     def make(self, goal: Goal) -> list[Step]:
-        """One step: the address."""
+        """The step that adds the address, and those by which it comes last, if it is to."""
         assert goal.entry is not None
         found = list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
         return [*found, *_behind(goal)] if goal.last else found

@@ -124,7 +124,8 @@ class Own:
 
 
 def _sends(entry: Address) -> bool:
-    """Whether an IPv4 address that is no label may be the source towards other hosts."""
+    """Whether an IPv4 address is no label, and may be the source towards other hosts if it is
+    primary."""
     usable = entry.scope == RT_SCOPE_UNIVERSE and ":" not in entry.label
     return entry.family == AF_INET and usable
 

@@ -69,7 +69,7 @@ def read(stage: Namespace, *, labels: bool = False, group: int = GROUP) -> Sifte
         device = found.whole().device(main)
         assert device is not None
         locals_ = [one.local for one in found.whole().on(device.index)]
-        assert 0 < count <= min(map(locals_.index, found.labels[main]))
+        assert count <= min(map(locals_.index, found.labels[main]))
     return found
 
 

@@ -37,9 +37,9 @@ STAMPS = 8
 """Bytes of cstamp and tstamp, at the end of struct ifa_cacheinfo."""
 ORDER = (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL)
 """The attributes that a cut message begins with (inet_fill_ifaddr of net/ipv4/devinet.c)."""
-_INDEX = Struct("=I")
 PADDING = repeat(b"\0")
 """The NULs at the end of each label, which are stripped."""
+_INDEX = Struct("=I")
 
 
 class Form:
@@ -230,9 +230,9 @@ def sift(
 def _is_of(body: Body, index: int, sequence: bytes) -> bool:
     """Whether a message of the dump is an IPv4 address of the device with this index."""
     data, start, _ = body
-    if data[start - STAMPS : start - 4] != sequence or data[start] != AF_INET:
+    if data[start - HEADER + 8 : start - HEADER + 12] != sequence or data[start] != AF_INET:
         return False
-    return bool(_INDEX.unpack_from(data, start + 4)[0] == index)
+    return bool(_INDEX.unpack_from(data, start - HEADER + INDEX)[0] == index)
 
 
 def sequence_of(datagrams: Sequence[bytes]) -> bytes:
