@@ -70,8 +70,8 @@ class Observed:
 
     __slots__ = (
         "_choose", "_find_former", "_former", "_found", "_macs", "_outlets", "_own", "_raised",
-        "_restorable", "_taken", "able", "aliases", "by_name", "group", "long_named", "lost",
-        "registry", "shared", "snapshot",
+        "_restorable", "_shared_networks", "_taken", "able", "aliases", "by_name", "group",
+        "long_named", "lost", "registry", "shared", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -90,6 +90,7 @@ class Observed:
     ) -> None:
         self.able = able or _any
         self._own: dict[int, Own] = {}
+        self._shared_networks: dict[int, bool] = {}
         self.lost: Collection[int] = ()
         self._macs = macs
         self._choose: Macs | None = None
@@ -236,6 +237,13 @@ class Observed:
         if main.index not in self._own:
             self._own[main.index] = Own(self.snapshot.on(main.index))
         return self._own[main.index]
+
+    def has_secondaries(self, main: Device) -> bool:
+        """Whether *main* has secondary IPv4 addresses."""
+        if main.index not in self._shared_networks:
+            entries = self.snapshot.on(main.index)
+            self._shared_networks[main.index] = any(entry.secondary for entry in entries)
+        return self._shared_networks[main.index]
 
     def addresses(self, local: bytes) -> Iterator[Address]:
         """The present addresses equal to the packed address *local*, on any device."""

@@ -56,6 +56,7 @@ class Planned(Observed):
         self.observed = observed
         self.able = observed.able
         self._own = {}
+        self._shared_networks = observed._shared_networks
         self.lost = observed.lost
         self._macs, self._choose = observed._macs, None
         self._former, self._find_former = observed._former, None

@@ -392,7 +392,11 @@ def _goal(
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
     last = False
-    if entry is not None and (entry.family == AF_INET6 or kind == "label"):
+    sheltered = alias.sheltered if alias is not None else False
+    if entry is not None and (
+        entry.family == AF_INET6
+        or (kind == "label" and (sheltered or observed.has_secondaries(main)))
+    ):
         from netalias.plan.sources import give_way
 
         last = give_way(wish, kind, entry, main, observed, alias)

@@ -4,7 +4,6 @@ come behind the own addresses of their main device. Pure."""
 from __future__ import annotations
 
 from netalias.model import AF_INET6
-from netalias.observed.heirs import network_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def _comes_last(
 def _is_promoted(own: Address, present: Address | None, observed: Observed) -> bool:
     """Whether an own address that is secondary to a label becomes primary by what is planned: the
     label leaves the network, as *present* does."""
+    from netalias.observed.heirs import network_of
+
     if present is not None and not present.secondary and network_of(present) == network_of(own):
         return True
     return observed.deserted(own)
