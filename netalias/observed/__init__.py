@@ -238,8 +238,11 @@ class Observed:
             self._own[main.index] = Own(self.snapshot.on(main.index))
         return self._own[main.index]
 
-    def has_secondaries(self, main: Device) -> bool:
-        """Whether *main* has secondary IPv4 addresses."""
+    def may_reorder(self, main: Device, alias: Alias | None) -> bool:
+        """Whether an IPv4 label on *main*, which *alias* is or becomes, may have to come behind own
+        addresses: it comes before one, or some are secondary."""
+        if alias is not None and alias.sheltered:
+            return True
         if main.index not in self._shared_networks:
             entries = self.snapshot.on(main.index)
             self._shared_networks[main.index] = any(entry.secondary for entry in entries)

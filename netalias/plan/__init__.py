@@ -392,11 +392,7 @@ def _goal(
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
     last = False
-    sheltered = alias.sheltered if alias is not None else False
-    if entry is not None and (
-        entry.family == AF_INET6
-        or (kind == "label" and (sheltered or observed.has_secondaries(main)))
-    ):
+    if entry is not None and (entry.family == AF_INET6 or observed.may_reorder(main, alias)):
         from netalias.plan.sources import give_way
 
         last = give_way(wish, kind, entry, main, observed, alias)
