@@ -1,7 +1,8 @@
 """The steps that keep former addresses, and the sysctl of their devices.
 
-Copies come before the translation that refers to them, and leave after it: a socket that is bound
-to a former address always has one.
+Copies come before the translation by the kernel that refers to them, and leave after it: a socket
+that is bound to a former address always has one. Data planes of ours are told before anything else:
+nothing can be sent from a former address before its copy is there.
 """
 
 from __future__ import annotations
@@ -88,30 +89,32 @@ def check_carried(folder: str, device: str) -> None:
 
 
 class InOurHands:
-    """The translations that data planes of ours make, as they stand in the runtime directory."""
+    """The translations that data planes of ours make, as they stand in the runtime directory. Ended
+    by close(), after which they still stand."""
 
     def __init__(self, folder: str, cookie: int) -> None:
         self._folder = folder
-        self._cookie = cookie
-        self._written = record.read(folder, cookie)
-        self._texts = record.Texts()
+        self._record = record.Record(folder, cookie)
+        self._devices: list[str] = []
+        self.close = self._record.close
+        """Close what is written to."""
 
-    def apply(
-        self, tasks: Iterable[Keeping], wanted: Iterable[Translation]
-    ) -> list[errors.NetaliasError]:
-        """Have exactly these made for the devices of *tasks*; the refusals. Raises StateError."""
+    def tell(self, tasks: Iterable[Keeping], wanted: Iterable[Translation]) -> None:
+        """Have exactly these made for the devices of *tasks*. Raises StateError."""
         devices: dict[str, record.Translated] = {}
-        refused: list[errors.NetaliasError] = []
         for task in tasks:
             if task.deny:
                 devices.setdefault(task.subject, record.Translated()).deny = True
         for one in wanted:
             found = devices.setdefault(one.device, record.Translated())
             found.families[one.family] = one.new, one.old
-        if devices != self._written:
-            record.write(self._folder, self._cookie, devices, self._texts)
-            self._written = devices
-        for device in devices:
+        self._devices = [*devices]
+        self._record.write(devices)
+
+    def refusals(self) -> list[errors.NetaliasError]:
+        """The devices of the last tell() whose packets no process of ours carries."""
+        refused: list[errors.NetaliasError] = []
+        for device in self._devices:
             try:
                 check_carried(self._folder, device)
             except errors.StateError as error:

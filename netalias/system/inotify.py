@@ -44,6 +44,8 @@ CONTENT = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB
 
 HEADER = 16
 """Bytes of struct inotify_event before the name."""
+LONGEST = HEADER + 256
+"""Bytes of an event at most: NAME_MAX of linux/limits.h, and the end of the name."""
 CHUNK = 65536
 CHUNKS = 8
 """Chunks of one reading: as much as the kernel queues (fs.inotify.max_queued_events). Other users
@@ -118,6 +120,8 @@ class Followed:
                 name = data[at + HEADER : at + HEADER + size].rstrip(b"\0")
                 changed = self._concerns(watch, mask, name) or changed
                 at += HEADER + size
+            if len(data) < CHUNK - LONGEST:  # there was no more
+                return changed
         return changed
 
     def _concerns(self, watch: int, mask: int, name: bytes) -> bool:

@@ -51,14 +51,13 @@ class Translating:
 
     def __init__(self, relay: Filtered, folder: str, cookie: int) -> None:
         self._relay = relay
-        self._folder = folder
-        self._cookie = cookie
+        self._path = folder + translated.FILE
+        self._reader = translated.Reader(folder, cookie)
         self._wish = translated.Translated()
-        self._packed = translated.Packed()
         self._translator: Translator | None = None
         self._followed = Followed()
         self._wanted = {self._followed.fileno(): POLLIN}
-        self._followed.follow([folder + translated.FILE])
+        self._followed.follow([self._path])
         self._load()
 
     def wanted(self, now: float) -> dict[int, int]:
@@ -77,8 +76,11 @@ class Translating:
         """Nothing."""
 
     def _load(self) -> None:
-        found = translated.read(self._folder, self._cookie, self._packed)
-        wish = found.get(self._relay.tun.name, translated.Translated())
+        while self._reader.load():
+            self._followed.follow([self._path])
+        found = self._reader.devices.get(self._relay.tun.name)
+        # A copy: the reader goes on with its own.
+        wish = translated.Translated() if found is None else found.copy()
         if wish == self._wish:
             return
         if self._translator is None or wish.deny != self._wish.deny:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
+    from netalias.desired.keeping import Keeping
     from netalias.desired.tasks import Task
     from netalias.desired.translating import Switch
     from netalias.engine import Engine
@@ -83,7 +84,9 @@ class Keeper(Lines, Repeated):
         self._folder = folder
         self._open = open_nat
         self._nat: Nat | None = None
-        self._here: keeping.InOurHands | None = None
+        self._here = keeping.InOurHands(folder, engine.kernel.cookie())
+        self._ahead: Work | None = None
+        """What ahead() has decided, None where that is not known to hold any more."""
         self._subjects: dict[str, Subject] = {}
         self._leaving: list[Subject] = []
         self._declared: list[Task] = []
@@ -99,6 +102,10 @@ class Keeper(Lines, Repeated):
 
     def close(self) -> None:
         """Close what translates; all that is kept stays, and the kernel ends it in time."""
+        self._here.close()
+        self._close_nat()
+
+    def _close_nat(self) -> None:
         if self._nat is not None:
             self._nat.close()
             self._nat = None
@@ -109,6 +116,7 @@ class Keeper(Lines, Repeated):
         from netalias.desired.translating import disabling
 
         # What was asked for by hand goes before the file, but for its line alias.
+        self._ahead = None
         self._disabled = disabling(self._declared)
         tasks = [] if self._disabled else [*self._declared, *self._by_hand()]
         last = {one.subject: one for one in tasks if isinstance(one, Keeping)}
@@ -155,6 +163,7 @@ class Keeper(Lines, Repeated):
         """Take note of an event; act() is due if it concerns one of the devices."""
         if not (self._subjects or self._leaving) or event.what not in WAKING:
             return
+        self._ahead = None
         if event.what == ADDRESS:
             self._addresses.note(event.key)
         if event.device is None:
@@ -224,10 +233,27 @@ class Keeper(Lines, Repeated):
         stamp = record.stamp(self._folder)
         if stamp == self._stamp:
             return
+        self._ahead = None
         recorded = record.read(self._folder, self._engine.kernel.cookie())
         for name, subject in self._subjects.items():
             if name in recorded:
                 subject.forget(subject.recorded.keys() - recorded[name].former.keys())
+
+    def ahead(self, now: float) -> None:
+        """Have data planes of ours translate what is due by the events so far, before all else and
+        without the lock: nobody else writes what they read. act() is due as before, and tells what
+        is refused."""
+        if self.wake is None or not self.wake <= now < self._whole or not self._ours():
+            return
+        self._ahead = self._decided(now)
+        try:
+            self._translate_here(self._ahead)
+        except errors.StateError:
+            pass  # act() tries it again
+
+    def _ours(self) -> list[Keeping]:
+        """The lines for which data planes of ours translate."""
+        return [one.task for one in self._subjects.values() if one.task.in_our_hands]
 
     def _act(self, now: float) -> None:
         self._forget_ended()
@@ -237,7 +263,8 @@ class Keeper(Lines, Repeated):
         if now >= whole:
             self._look_anew()
             whole = now + LOOK
-        work = self._decided(now)
+        work = self._decided(now) if self._ahead is None else self._ahead
+        self._ahead, self._addresses.changed = None, set()
         devices = [device for _, device, _ in work]
         names = {one.index: one.name for one in (*devices, *self._loopback())}
         kernel = self._engine.kernel
@@ -261,13 +288,14 @@ class Keeper(Lines, Repeated):
 
     def _look_anew(self) -> None:
         """Look at everything, and not only at what has changed since the last time."""
+        self._ahead = None
         self._addresses.read()
         for subject in (*self._leaving, *self._subjects.values()):
             subject.look_anew()
 
     def _decided(self, now: float) -> Work:
         """The work on each device that is there."""
-        asked, self._addresses.changed = self._addresses.changed, set()
+        asked = self._addresses.changed
         return [
             (subject, device, self._decision(subject, device, asked, now))
             for subject, device in self._present(now)
@@ -343,29 +371,21 @@ class Keeper(Lines, Repeated):
         return decide(device, LOOPBACK, view, subject.last, asked, seen, limits, now, anew=anew)
 
     def _translate(self, work: Work, now: float) -> list[errors.NetaliasError]:
-        wanted: list[Translation] = []
-        ours: list[Translation] = []
-        for subject, device, found in work:
-            subject.name = device.name
-            made = keeping.translations(device.name, found)
-            (ours if subject.task.in_our_hands else wanted).extend(made)
         try:
-            refused = self._translate_here(ours)
-            return [*refused, *self._translate_there(wanted, now)]
+            self._translate_here(work)
+            return [*self._here.refusals(), *self._translate_there(work, now)]
         except errors.StateError as error:
             return [error]
 
-    def _translate_here(self, wanted: list[Translation]) -> list[errors.NetaliasError]:
+    def _translate_here(self, work: Work) -> None:
         """Have data planes of ours translate. Raises StateError."""
-        tasks = [one.task for one in self._subjects.values() if one.task.in_our_hands]
-        if self._here is None:
-            self._here = keeping.InOurHands(self._folder, self._engine.kernel.cookie())
-        return self._here.apply(tasks, wanted)
+        self._here.tell(self._ours(), _wanted(work, in_our_hands=True))
 
-    def _translate_there(self, wanted: list[Translation], now: float) -> list[errors.NetaliasError]:
+    def _translate_there(self, work: Work, now: float) -> list[errors.NetaliasError]:
         """Have the kernel translate."""
+        wanted = _wanted(work, in_our_hands=False)
         if not (wanted or self._stands):
-            self.close()
+            self._close_nat()
             return []
         try:
             if self._nat is None:
@@ -379,7 +399,7 @@ class Keeper(Lines, Repeated):
             self._nat.apply(wanted)
             self._stands = bool(wanted)
             if not wanted:
-                self.close()
+                self._close_nat()
         except errors.NetaliasError as error:
             self._look = 0.0
             return [error]
@@ -427,3 +447,13 @@ class Keeper(Lines, Repeated):
         if self._leaving:
             self._leaving = []
             keeping.settle(self._engine)
+
+
+def _wanted(work: Work, *, in_our_hands: bool) -> list[Translation]:
+    """The translations that the kernel makes, or else data planes of ours."""
+    return [
+        one
+        for subject, device, found in work
+        if subject.task.in_our_hands == in_our_hands
+        for one in keeping.translations(device.name, found)
+    ]

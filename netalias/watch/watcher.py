@@ -407,6 +407,7 @@ class Watcher:
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))
+        self._try(lambda: self.keeper.ahead(monotonic()))
         self._act()
 
     def _act(self) -> None:

@@ -66,7 +66,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "published": lambda folder: published.read(folder, COOKIE),
     "settings": lambda folder: sysctls.SavedSysctls({"arp_ignore": 1}, folder, COOKIE),
     "tasks": lambda folder: tasks.left(folder, tasks.FILE),
-    "translated": lambda folder: translated.read(folder, COOKIE),
+    "translated": lambda folder: translated.Reader(folder, COOKIE).load(),
     "vif0.tunnel": tunnels.carried,
     "watch": instance.running,
     "pending": unguarded,

@@ -320,7 +320,7 @@ def test_events_without_end(
     on all the same, and the rest is read next time."""
     followed.follow([str(file)])
     other = struct.pack("=iIII", 1, inotify.IN_CREATE, 0, 16) + b"other".ljust(16, b"\0")
-    reads = iter([other * 2000] * 1000)
+    reads = iter([other * 2048] * 1000)
     monkeypatch.setattr(inotify.os, "read", lambda *_: next(reads))
     assert not followed.read()
     assert len(list(reads)) == 1000 - inotify.CHUNKS

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from select import POLLIN
 from socket import inet_aton
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,10 +21,14 @@ from netalias.model import AF_INET, Address, Device
 from netalias.model.events import Entry, address_key, apply
 from netalias.plan.keeping import copy_of
 from netalias.runtime import kept as record
-from netalias.runtime import translated
+from netalias.runtime import links, translated
+from netalias.tunnels.translating import Translating
 from netalias.watch.addresses import Addresses
 
 COUNT = 200
+PAYLOAD = struct.pack(">HHHH", 4009, 4010, 9, 0) + b"x"
+QUIET = ("fspath", "fsencode", "fsdecode", "getpid", "geteuid", "inet_pton", "inet_ntop")
+"""What asks the kernel for nothing that takes time."""
 LINE = f"eth0 iface-alias kernel keep 1000 max {2 * COUNT}"
 Key = tuple[Any, ...]
 TraceFunction = Callable[[FrameType, str, object], object]
@@ -87,6 +93,71 @@ def test_a_change_costs_as_much_beside_few_as_beside_many(tmp_path: Path) -> Non
         assert len(kept.copies) == number + 1
     assert counts[0] > COUNT
     assert abs(counts[1] - counts[0]) < COUNT / 4
+
+
+@pytest.mark.parametrize("number", [10, COUNT])
+def test_a_data_plane_is_told_before_anything_else(tmp_path: Path, number: int) -> None:
+    """By a look whether the record is still there, and one line behind the others: without the
+    lock, and before anything is asked of the kernel. It looks and reads on, and that is all."""
+    links.write(str(tmp_path), links.Served("eth0", "tun", []))
+    line = LINE.replace("kernel", "user")
+    kept = keeping_many(tmp_path, line, number)
+    kept.negotiate("10.1.1.1/16", "10.1.1.2/16")
+    relay = Carrying()
+    plane = Translating(relay, kept.folder, kept.kernel.cookie())
+    kept.remove("10.1.1.2/16")
+    kept.add("10.1.1.3/16")
+    kept.hear()
+    kept.kernel.sent = 0
+    with kept.engine.transaction():
+        assert calls(lambda: kept.keeper.ahead(kept.now)) == ["lstat", "write"]
+    assert kept.kernel.sent == 0
+    (fileno,) = plane.wanted(kept.now)
+    assert calls(lambda: plane.ready(fileno, POLLIN, kept.now)) == ["read", "lstat", "read"]
+    packet = memoryview(bytearray(datagram("10.1.1.2")))
+    assert relay.outgoing[0](packet, len(packet), False) == 0
+    assert packet[12:16] == inet_aton("10.1.1.3")
+    # Nothing is left to tell when the rest is done.
+    before = (tmp_path / "translated").stat()
+    kept.rest()
+    assert (tmp_path / "translated").stat() == before
+    assert "10.1.1.2" in kept.copies
+
+
+class Carrying:
+    """Who carries the packets of eth0, as a data plane knows it."""
+
+    def __init__(self) -> None:
+        self.tun = SimpleNamespace(name="eth0")
+        self.outgoing: list[Any] = []
+        self.incoming: list[Any] = []
+
+    def give(self, packet: memoryview) -> None:
+        """Nothing comes from a filter here."""
+
+
+def datagram(source: str) -> bytes:
+    """A packet of UDP to 192.0.2.1."""
+    addresses = inet_aton(source) + inet_aton("192.0.2.1")
+    return struct.pack(">BBHHHBBH", 0x45, 0, 29, 1, 0, 64, 17, 0) + addresses + PAYLOAD
+
+
+def calls(work: Callable[[], object]) -> list[str]:
+    """The calls of the operating system that *work* makes, by the names that Python has for
+    them; those for what this process is are none."""
+    found = []
+
+    def note(frame: FrameType, event: str, what: Any) -> None:
+        if event == "c_call" and getattr(what, "__module__", "") in ("posix", "fcntl", "_socket"):
+            found.append(what.__name__)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return [name for name in found if name not in QUIET]
 
 
 def keeping_many(folder: Path, line: str, number: int) -> Kept:
@@ -162,7 +233,7 @@ def test_each_line_of_the_record_is_made_once(
 def test_each_address_of_what_a_data_plane_translates_is_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By who writes it and by who reads it; the record is that of others who make all of them."""
+    """By who writes it and by who reads it; another one who reads it finds the same."""
     old = frozenset(bytes((10, 0, last, 1)) for last in range(COUNT))
     made: list[object] = []
     for name in ("address_text", "inet_pton"):
@@ -170,13 +241,23 @@ def test_each_address_of_what_a_data_plane_translates_is_made_once(
         monkeypatch.setattr(
             translated, name, lambda *words, call=call: made.append(words) or call(*words)
         )
-    texts, packed = translated.Texts(), translated.Packed()
+    folder = str(tmp_path)
+    record, reader = translated.Record(folder, 1), translated.Reader(folder, 1)
     for come, gone in (((), ()), (("10.1.0.1",), ("10.0.0.1",)), (("10.1.0.2",), ("10.0.9.1",))):
         made.clear()
         old = (old | {*map(inet_aton, come)}) - {*map(inet_aton, gone)}
         wish = translated.Translated()
         wish.families[AF_INET] = inet_aton("10.9.9.9"), old
-        translated.write(str(tmp_path), 1, {"link0": wish}, texts)
-        assert translated.read(str(tmp_path), 1, packed) == {"link0": wish}
+        record.write({"link0": wish})
+        assert reader.load() == (not come)
+        assert reader.devices == {"link0": wish}
         assert not come or len(made) < 8
-        assert translated.read(str(tmp_path), 1) == {"link0": wish}
+        assert read(folder) == {"link0": wish}
+
+
+def read(folder: str) -> dict[str, translated.Translated]:
+    """The record as one reads it who begins now."""
+    reader = translated.Reader(folder, 1)
+    reader.load()
+    reader.close()
+    return reader.devices

@@ -15,6 +15,7 @@ from tunnelled import OUTER, cable
 from watcher import Watch, watching
 
 from netalias.nat.nftables import Nftables
+from netalias.runtime import RuntimeDirectory
 
 FAMILIES = {4: ("10.8.0.{}", 24), 6: ("fd08::{}", 64)}
 
@@ -110,6 +111,25 @@ def test_a_bound_socket_lives_through_three_changes(
         tables = Nftables()
     assert not tables.read()
     tables.close()
+
+
+def test_another_command_has_the_lock(dialled: Dialled, watch: Watch, cli: Command) -> None:
+    """What is translated does not wait for it; the copy of the address that went does."""
+    dialled.negotiate(1)
+    with dialled.bound(1) as program:
+        until(lambda: dialled.seen(program) == dialled.address(1))
+        dialled.negotiate(2, 1)
+        until(lambda: dialled.seen(program) == dialled.address(2))
+        watch.says(f"1 former address leaves as {dialled.address(2)}")
+        lock = RuntimeDirectory(cli.namespace.inode, PATIENCE * SLOW)
+        lock.acquire()
+        try:
+            dialled.negotiate(3, 2)
+            until(lambda: dialled.seen(program) == dialled.address(3))
+            assert f"{dialled.address(2)}/" not in cli.namespace.ip("addr show")
+        finally:
+            lock.release()
+        until(lambda: f" {dialled.address(2)}" in cli.namespace.ip("addr show"))
 
 
 def test_a_connection_that_waits_in_the_device(dialled: Dialled, watch: Watch) -> None:

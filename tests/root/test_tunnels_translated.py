@@ -36,7 +36,7 @@ class Stage:
 
     def __init__(self, ends: tuple[End, End], folder: Path) -> None:
         self.here, self.there = ends
-        self.folder = folder
+        self.record = translated.Record(str(folder), COOKIE)
 
     def translate(self, *pairs: tuple[str, str], deny: bool = False) -> None:
         """Have the first end send from the second address of each pair instead of the first."""
@@ -45,7 +45,7 @@ class Stage:
         for old, new in pairs:
             found.families[family_of(old)] = packed(new), frozenset([packed(old)])
         devices = {"vif0": found} if pairs or deny else {}
-        translated.write(str(self.folder), COOKIE, devices)
+        self.record.write(devices)
 
     def socket(self, end: End, address: str, kind: int = socket.SOCK_DGRAM) -> socket.socket:
         with end.namespace:

@@ -282,7 +282,7 @@ class Translating(Ours):
         wish = translated.Translated()
         wish.families[socket.AF_INET] = new, frozenset([old])
         folder, cookie = "/run", 27
-        translated.write(folder, cookie, {self.device: wish})
+        translated.Record(folder, cookie).write({self.device: wish})
         captured([IP, "addr", "add", f"{socket.inet_ntoa(new)}/32", "dev", self.device])
         return ["folder", folder, "cookie", str(cookie)]
 
