@@ -268,6 +268,8 @@ class Impact:
     def _has_labels(self, device: Device, family: int) -> bool:
         """Whether there are declared labels on a main device, of IPv6 without networks: its own
         addresses may speak in their place now, or no longer."""
+        if not self._may_have_labels(device):
+            return False
         for _, one in self.state.of(device.index, ADDRESS):
             address = one.address
             if address.family == family and (family == AF_INET or not address.networked):
@@ -282,12 +284,20 @@ class Impact:
         if self._is_alias(device):
             self._mark(self._called(device, event), port_id)
             return
+        if not self._may_have_labels(device):
+            return
         for _, one in self.state.of(device.index, ADDRESS):
             entry, name = one.address, label_of(one.address, device)
             if name is not None and connected(entry, device.index).place == (
                 route.family, device.index, route.network, route.prefixlen,
             ):  # fmt: skip
                 self._mark([name], port_id)
+
+    def _may_have_labels(self, device: Device) -> bool:
+        """Whether labels may be declared that are addresses of this device: others may have
+        thousands of addresses, each of which is no look at all of them."""
+        called = {device.name, *device.altnames}
+        return not self.wished.mains.isdisjoint(called) or bool(self._is_hidden(device))
 
     @staticmethod
     def _labels(event: Event, device: Device) -> Iterator[AliasName | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from socket import inet_aton
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.kinds import MAGIC
 from netalias.model import (
+    AF_INET,
     AF_INET6,
     GROUP,
     IFA_F_TENTATIVE,
@@ -24,7 +26,16 @@ from netalias.model import (
     Address,
     Device,
 )
-from netalias.model.events import LINK, Entry, State, address_key, apply, difference
+from netalias.model.events import (
+    LINK,
+    Entry,
+    Route,
+    State,
+    address_key,
+    apply,
+    difference,
+    route_key,
+)
 from netalias.model.steps import AddAltname, DelAltname
 from netalias.watch.impact import Impact
 
@@ -372,3 +383,31 @@ def test_devices_of_aliases_that_go_cost_the_same_whatever_is_left(group: int) -
         for event in apply(state, (LINK, index), None):
             impact.add(event)
     assert parts.seen <= 5 * count
+
+
+def test_a_device_without_declared_labels_is_not_looked_at_whole(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have thousands of addresses, of which one comes or goes: those that a watcher keeps
+    for bound sockets. A main device with labels is, by any name of it."""
+    asked: list[int] = []
+    of = State.of
+
+    def noted(state: State, index: int, what: str) -> list[tuple[Any, Any]]:
+        asked.append(index)
+        return of(state, index, what)
+
+    for name in ("eth0", "eth1"):
+        index = observed.index(name)
+        entry = Entry(Address(index, AF_INET, inet_aton("10.7.0.1"), 24))
+        route = Route(AF_INET, inet_aton("10.7.0.0"), 24, (index,))
+        asked.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(State, "of", noted)
+            for key, new in (
+                (address_key(entry.address), entry), (route_key(route), route),
+                (address_key(entry.address), None), (route_key(route), None),
+            ):  # fmt: skip
+                for event in apply(observed.state, key, new):
+                    observed.impact.add(event)
+        assert bool(asked) == (name == "eth0")

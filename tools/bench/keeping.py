@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import socket
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from page import LAUNCHER, duration, table, verdict
-from processes import Failed, Place, captured
+from processes import Failed, Place, captured, command
 from residents import RUN, Resident
 from stage import IP, Run, Stage, idle, limited
 
@@ -277,20 +277,21 @@ table ip keeping {{
 """
 
     def __init__(self, count: int) -> None:
+        self.nft, self.conntrack = command("nft"), command("conntrack")
         super().__init__(count)
         rules = Path("/run/keeping.nft")
         rules.write_text(self.TABLE.format(old="".join(f", {one}" for one in self.old)))
-        captured(["nft", "-f", str(rules)])
+        captured(["/bin/sh", "-c", f"{self.nft} -f {rules}"])
 
     def kept(self, former: str) -> None:
         self.FILE.write_text(
             f"{IP} addr replace {former}/32 dev eth9 scope host\n"
-            "nft -f - <<E\n"
+            f"{self.nft} -f - <<E\n"
             "flush chain ip keeping postrouting\n"
             f"add element ip keeping old {{ {former} }}\n"
             f"add rule ip keeping postrouting oifname eth9 ip saddr @old snat to {self.newest}\n"
             "E\n"
-            f"conntrack -D -q {former} || :\n",
+            f"{self.conntrack} -D -q {former} || :\n",
             encoding="ascii",
         )
         limited(["/bin/sh", str(self.FILE)])
@@ -302,8 +303,10 @@ def measure(count: int, rounds: int) -> dict[str, float]:
     if count <= KEPT:
         scenes["watch"] = Watch(count)
         scenes["user"] = User(count)
-    if shutil.which("nft") and shutil.which("conntrack"):
+    try:
         scenes["script"] = Script(count)
+    except Failed as error:
+        print(f"bench: the script is not measured: {error}", file=sys.stderr)
     found: dict[str, list[float]] = {name: [] for name in scenes}
     idle()
     for number in range(rounds + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import glob
 import os
 import pty
 import re
@@ -35,6 +36,23 @@ CLONE_NEWNET = 0x40000000
 NAMESPACE = "/proc/thread-self/ns/net"
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+PROGRAMS = os.environ.get("NETALIAS_PROGRAMS", "")
+"""A folder with a folder for each package of Debian, as ``dpkg -x`` fills it."""
+
+
+def command(name: str) -> str:
+    """The beginning of a line of sh(1) that starts a program: an installed one, else one that is
+    unpacked in PROGRAMS. Raises Failed without one."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is not None:
+        return found
+    for below in ("usr/sbin", "sbin", "usr/bin", "bin"):
+        for path in glob.glob(f"{PROGRAMS}/*/{below}/{name}") if PROGRAMS else []:
+            libraries = ":".join(glob.glob(f"{PROGRAMS}/*/usr/lib/*-linux-gnu"))
+            return f"LD_LIBRARY_PATH={libraries} {path}"
+    raise Failed(f"{name} is neither installed nor unpacked in NETALIAS_PROGRAMS")
 
 
 class Failed(Exception):

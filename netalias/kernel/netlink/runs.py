@@ -232,7 +232,7 @@ def _is_of(body: Body, index: int, sequence: bytes) -> bool:
     data, start, _ = body
     if data[start - HEADER + 8 : start - HEADER + 12] != sequence or data[start] != AF_INET:
         return False
-    return bool(_INDEX.unpack_from(data, start - HEADER + INDEX)[0] == index)
+    return bool(_INDEX.unpack_from(data, start - HEADER + INDEX.start)[0] == index)
 
 
 def sequence_of(datagrams: Sequence[bytes]) -> bytes:
