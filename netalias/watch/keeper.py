@@ -86,7 +86,7 @@ class Keeper(Lines, Repeated):
         self._nat: Nat | None = None
         self._here = keeping.InOurHands(folder, engine.kernel.cookie())
         self._ahead: Work | None = None
-        """What ahead() has decided, None where that is not known to hold any more."""
+        """The work that ahead() has decided, None where that may hold no more."""
         self._subjects: dict[str, Subject] = {}
         self._leaving: list[Subject] = []
         self._declared: list[Task] = []

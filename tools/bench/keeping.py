@@ -194,10 +194,10 @@ class User(Watch):
             place.enter()
             captured([IP, "addr", "add", f"{address}/24", "dev", device])
             words = [LAUNCHER, "-q", "link", "run", self.device, to]
-            self.links.append(Resident(words, self._is_there))
+            self.links.append(Resident(words, self._is_up))
 
-    def _is_there(self) -> bool:
-        return self.device in (name for _, name in socket.if_nameindex())
+    def _is_up(self) -> bool:
+        return f": {self.device}: " in captured([IP, "-o", "link", "show", "up"])
 
     def close(self) -> None:
         for one in self.links:
