@@ -1,6 +1,8 @@
 # make demo    a tour in a private namespace, no root needed
-# make test    every test, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
-#              these, with such options of pytest
+# make test    the tests, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
+#              these, whichever they are, with such options of pytest
+# make test-programs  the tests that need programs of others: etcd, keepalived, networkd, DHCP clients
+# make test-long      the tests that take long: kills, soaks, counted instructions, hundreds of random worlds
 # make explore the property tests with other examples, for five minutes;
 #              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"; "--inputs 1000000": random inputs
 # make traffic the hosts that reach an alias, as a table; TRAFFIC=--write: into docs/traffic.md
@@ -29,7 +31,7 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifco
 	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py' -o -name '*.json')
 
-.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak cluster-demo cluster-test cluster-peers cluster-scale lint bench clean
+.PHONY: demo test test-long test-programs test-pythons explore test-kernels deb test-deb test-ansible traffic soak cluster-demo cluster-test cluster-peers cluster-scale lint bench clean
 
 # Twice as many as processors: many tests wait for something.
 JOBS ?= $(shell echo $$(($$(nproc) * 2)))
@@ -65,13 +67,27 @@ demo: $(VENV)/.built
 # and share the code that pytest makes of the tests, whatever is usual on this machine.
 IN_MEMORY := 'test -z "$$NETALIAS_NAMESPACE" || mount -t tmpfs -o mode=1777 tmpfs "$$TMPDIR"; exec "$$@"' sh
 
+define tested
+@scratch=$$(mktemp -d) && chmod 1777 "$$scratch" && status=0 && \
+TMPDIR=$$scratch PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= $(1) \
+tools/in-namespace sh -c $(IN_MEMORY) $(BIN)/pytest \
+--dist worksteal --tx '$(JOBS)*popen//python=tools/in-namespace $(BIN)/python' $(2) || status=$$?; \
+rm -rf "$$scratch"; exit $$status
+endef
+
 test: $(VENV)/.built $(VENV)/.tools test-pythons
-	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
-	@scratch=$$(mktemp -d) && chmod 1777 "$$scratch" && status=0 && \
-	TMPDIR=$$scratch PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= \
-	tools/in-namespace sh -c $(IN_MEMORY) $(BIN)/pytest \
-	--dist worksteal --tx '$(JOBS)*popen//python=tools/in-namespace $(BIN)/python' $(TESTS) || status=$$?; \
-	rm -rf "$$scratch"; exit $$status
+	@echo 'Others: make test-programs; make test-long; on other kernels: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
+	$(call tested,$(if $(TESTS),,NETALIAS_ONE_IN=4),$(or $(TESTS),-m "not programs and not long"))
+
+# Only the files that have such tests are loaded.
+with = $(shell grep -lrE --include='test_*.py' '$(1)' tests)
+
+test-programs: $(VENV)/.built $(VENV)/.tools
+	$(call tested,,-m programs tests/programs $(call with,mark.programs))
+
+# All examples of the property tests, too.
+test-long: $(VENV)/.built $(VENV)/.tools
+	$(call tested,,-m "long or dice" $(call with,mark.long|shortened|hypothesis))
 
 explore: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/explore.py $(EXPLORE)

@@ -18,7 +18,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, core, is_hypothesis_test, settings
 from hypothesis.internal.conjecture import providers
-from support import Namespace, Turns, veth_pair, why_no_namespace
+from support import LEAST, ONE_IN, Namespace, Turns, veth_pair, why_no_namespace
 
 HERE = Path(__file__).parent
 ROOT_FOLDERS = ("programs", "root", "traffic")
@@ -27,7 +27,9 @@ ROOT_FOLDERS = ("programs", "root", "traffic")
 MARKERS = (
     "root: needs a network namespace of its own",
     "alone: needs the machine for itself: no other test runs meanwhile",
-    "early: takes long, so it begins before the others",
+    "early: takes seconds, so it begins before the others",
+    "long: takes longer than make test has time for: make test-long runs it",
+    "programs: needs other people's programs: make test-programs; given to all of tests/programs",
     "tun: makes TUN or TAP devices: needs the right to open /dev/net/tun",
     "dice: draws examples, which make explore varies; given to every such test by itself",
 )
@@ -115,8 +117,11 @@ def seeded(request: pytest.FixtureRequest) -> None:
         core.global_force_seed = getattr(request, "param", None)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark by folder, and by whether examples are drawn; arrange what takes long."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    """Mark by folder, and by whether examples are drawn; arrange those that are selected then."""
     place = functools.cache(str)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: place(item.path))
@@ -124,10 +129,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if place(item.path).startswith(folders):
             item.add_marker(pytest.mark.root)
+        if place(item.path).startswith(f"{HERE}/programs/"):
+            item.add_marker(pytest.mark.programs)
         if item.path.stem in TUNNELLING:
             item.add_marker(pytest.mark.tun)
         if draws(getattr(item, "function", None)):
             item.add_marker(pytest.mark.dice)
+    for function in {item.function for item in items if isinstance(item, pytest.Function)}:
+        shorten(function)
+    yield
     if SEEDS:
         items[:] = shuffled(items)
     else:
@@ -167,6 +177,14 @@ def draws(function: object) -> bool:
     """Whether it is a test of Hypothesis, or runs a state machine."""
     names = getattr(getattr(function, "__code__", None), "co_names", ())
     return is_hypothesis_test(function) or "run_state_machine_as_test" in names
+
+
+def shorten(function: object) -> None:
+    """Have a test of Hypothesis draw one of ONE_IN examples."""
+    full = getattr(function, "_hypothesis_internal_use_settings", None)
+    if full is not None and full.max_examples > LEAST:
+        fewer = settings(full, max_examples=max(LEAST, full.max_examples // ONE_IN))
+        function._hypothesis_internal_use_settings = fewer  # type: ignore[attr-defined]
 
 
 class InTurn:

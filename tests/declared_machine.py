@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from support import ONE_IN
 
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
@@ -89,11 +90,11 @@ randoms = st.randoms(use_true_random=True)
 
 
 def runs(count: int) -> int:
-    """The number of runs of a machine in one test: with changing dice a tenth of *count*.
+    """The number of runs of a machine in one test: one of ONE_IN, with changing dice a tenth.
 
     They come again with the next seed, and none shall begin shortly before the end that takes long.
     """
-    return count if settings().derandomize else max(1, count // 10)
+    return max(1, count // (ONE_IN if settings().derandomize else 10))
 
 
 def met(tally: Counter[str], wanted: Sequence[str]) -> bool:

@@ -36,6 +36,12 @@ LINUX = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[
 SLOW = float(os.environ.get("NETALIAS_SLOW", "1"))
 """How much longer than usual is waited for everything; an emulator sets it (tools/kernels)."""
 
+ONE_IN = int(os.environ.get("NETALIAS_ONE_IN", "1"))
+"""Property tests draw one of so many examples, the first ones: ``make test`` is the short form of
+``make test-long``, which draws all."""
+LEAST = 20
+"""So many are drawn in any case."""
+
 PATIENCE = 30.0
 """Seconds, times SLOW, within which comes true what takes milliseconds: a machine that has other
 work too may let a process wait for long, and only a test that fails waits to the end."""

@@ -272,6 +272,16 @@ def test_owners_are_independent(kernel: Kernel) -> None:
 
 
 @pytest.mark.early
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "memory",
+        pytest.param("netlink", marks=pytest.mark.root),
+        # A process of ip(8) for each step.
+        pytest.param("iproute", marks=[pytest.mark.root, pytest.mark.long]),
+    ],
+    indirect=True,
+)
 def test_many(kernel: Kernel) -> None:
     """300 aliases in one apply, whole; and all gone in another."""
     before = state(kernel)

@@ -254,6 +254,7 @@ def test_a_rate_that_changes_is_followed() -> None:
     assert flow.rate(1.0) >= 0.9 * 2 * FAST
 
 
+@pytest.mark.long
 def test_a_link_that_was_slow_is_tried_again() -> None:
     """Its share of a flow that fills no link is never large enough to measure it."""
     fast = 20 * FAST
@@ -264,6 +265,7 @@ def test_a_link_that_was_slow_is_tried_again() -> None:
     assert flow.rate(0.2) >= 0.9 * 2 * fast
 
 
+@pytest.mark.long
 def test_a_long_flow_keeps_its_queues_short() -> None:
     """The shortest round-trip time is measured anew: the queue does not creep into it."""
     flow = settled(ONE, ONE)

@@ -983,8 +983,9 @@ def test_confirmation_holds_the_lock_first(stage: Stage) -> None:
     os.close(pipe)
 
 
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("under_lock", [True, False])
-def test_race(stage: Stage, under_lock: bool) -> None:
+def test_race(stage: Stage, under_lock: bool, step: int) -> None:
     """Exactly one of the two wins, at whatever instant they meet, with the lock or without."""
 
     def restore(still: Still) -> str | None:
@@ -993,7 +994,7 @@ def test_race(stage: Stage, under_lock: bool) -> None:
         stage.note("restored")
         return "as before"
 
-    for offset in range(-20, 40):
+    for offset in range(-20, 40, step):
         stage.journal.write_text("")
         chosen = stage.restore if under_lock else restore
         deadline = time.clock_gettime(time.CLOCK_BOOTTIME) + SHORT

@@ -249,11 +249,12 @@ def storm(folder: Path, starters: int) -> list[bytes]:
     return sorted(found[at : at + 1] for at in range(len(found)))
 
 
+@pytest.mark.parametrize("storms", [1, pytest.param(STORMS, marks=pytest.mark.long)])
 @pytest.mark.parametrize("left", ["nothing", "a file"])
-def test_storm(tmp_path: Path, left: str) -> None:
+def test_storm(tmp_path: Path, left: str, storms: int) -> None:
     """B-3: ten that start at once, again and again: one serves, nine send, none fails. The file of
     a server that was killed makes no difference."""
-    for number in range(STORMS):
+    for number in range(storms):
         folder = tmp_path / str(number)
         folder.mkdir()
         if left == "a file":

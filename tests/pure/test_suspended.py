@@ -12,6 +12,7 @@ from itertools import count
 import pytest
 from bundled import Flow, Pair, Simulation
 from linked import End, pair, served
+from shortened import quarter
 
 from netalias.links import protocols
 from netalias.links.session import LONGEST
@@ -105,7 +106,7 @@ class Sleeper(Simulation):
 
 
 @FOR
-@pytest.mark.parametrize("which", ["a", "b"])
+@pytest.mark.parametrize("which", quarter(["a", "b"]))
 def test_a_bundle(asleep: float, which: str) -> None:
     """It is up again within a second, whichever end slept, and what was measured is as it was: no
     end takes the sleep for the time that a packet needed, or for less than none. One flow has the

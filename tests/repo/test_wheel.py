@@ -26,6 +26,8 @@ UNREACHABLE = re.compile(
     r"|Temporary failure|Network is unreachable|invalid command 'bdist_wheel'"
 )
 
+pytestmark = pytest.mark.long  # make has built one already: the tests run what it installed
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:

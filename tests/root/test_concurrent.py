@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from command import COMMAND, SECONDS, Command
 
 RUNS = 50
@@ -28,6 +29,7 @@ def addresses(cli: Command) -> Counter[str]:
     return Counter(alias["altname"] for alias in cli.json())
 
 
+@pytest.mark.long
 def test_fifty_reconciliations(cli: Command, tmp_path: Path) -> None:
     """One does the work and says so, the others find it done."""
     file = tmp_path / "declared"

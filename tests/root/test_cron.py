@@ -144,6 +144,7 @@ def over(process: subprocess.Popen[str], stage: Stage) -> bool:
 
 
 @pytest.mark.early
+@pytest.mark.programs
 @pytest.mark.parametrize("boot", [False, True], ids=["every-minute", "at-boot"])
 def test_cron_heals_what_has_drifted_and_says_nothing_else(
     cli: Command, tmp_path: Path, boot: bool

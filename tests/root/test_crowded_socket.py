@@ -144,6 +144,7 @@ def honest(path: str) -> None:
     assert max(took) < STARVED, took
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", [asking_and_hanging_up, coming_back])
 def test_one_user_floods(path: str, cli: Command, flood: Callable[[str], None]) -> None:
     """Another user and root are served within a second; an alias is put right meanwhile."""

@@ -16,6 +16,8 @@ from netalias.model import GROUP, SCRATCH, is_scratch
 KILLS = 50
 SEEDS = (86, 87, 88, 89)
 """Parts of one test, that can run side by side: two hundred kills."""
+FEW = 6
+"""Kills in make test."""
 ALIASES = 240
 """More messages than one send holds (PACK of kernel.netlink): instants lie between sends, too."""
 
@@ -69,14 +71,17 @@ def in_order(cli: Command, file: Path, count: int) -> None:
 
 
 @pytest.mark.early
-@pytest.mark.parametrize("seed", SEEDS)
-def test_killed_at_any_instant(cli: Command, files: list[Path], seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "kills"),
+    [(SEEDS[0], FEW), *(pytest.param(seed, KILLS, marks=pytest.mark.long) for seed in SEEDS)],
+)
+def test_killed_at_any_instant(cli: Command, files: list[Path], seed: int, kills: int) -> None:
     """While hundreds are created, changed, and removed as a set (S86)."""
     dice = random.Random(seed)
     counts = [ALIASES, 20]
     lasts = [seconds(cli, file) for file in (*files, *files)][2:]
     hits = [0, 0]
-    for number in range(KILLS):
+    for number in range(kills):
         at = number % 2
         delay = dice.uniform(0, lasts[at])
         if killed(cli, files[at], delay):

@@ -10,16 +10,18 @@ from soaking import WARM, Soak
 
 SEED = 40
 """Other ones are for ``make soak``."""
-MOMENTS = WARM + 16
+FEW, MANY = WARM + 2, WARM + 16
+"""Quiet moments."""
 
 
 @pytest.mark.early
-def test_soak(cli: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_soak(cli: Command, tmp_path: Path, moments: int) -> None:
     """At every quiet moment the aliases are those that are declared, everybody who is asked says
     so, and nothing that the watcher holds has grown. What does not hold is told with the seed."""
     soak = Soak(cli.namespace, tmp_path, SEED)
     try:
-        while soak.moments < MOMENTS:
+        while soak.moments < moments:
             soak.round()
         assert soak.memory
     finally:

@@ -19,10 +19,10 @@ from watcher import Watch, watching
 from netalias.model import GROUP, is_scratch
 
 KILLS = 8
-"""Of each sort."""
-PAIRS = 100
+"""Of each sort; one in make test."""
+PAIRS = 80
 PROCESSES = 20
-"""So many pairs are processes of their own."""
+"""Pairs that are processes of their own; five in make test."""
 
 MANY = "eth9:0-99 10.0.0.0/32+ kind macvlan\neth9:300-399 10.1.0.0/32+ kind label\n"
 OTHERS = "eth9:0-99 10.2.0.0/32+ kind macvlan\neth9:350-449 10.1.0.50/32+ kind label\n"
@@ -33,7 +33,7 @@ import os, signal, sys
 from netalias import cli
 from netalias.watch import watcher
 texts, conf = sys.argv[1:]
-for number in range({PAIRS - PROCESSES}):
+for number in range({PAIRS}):
     reader, writer = os.pipe()
     err = [os.memfd_create("err") for _ in range(2)]
     pids = []
@@ -98,14 +98,19 @@ def read_again(cli: Command, conf: Path, watch: Watch) -> None:
 
 
 @pytest.mark.early
+@pytest.mark.parametrize("kills", [1, pytest.param(KILLS, marks=pytest.mark.long)])
 @pytest.mark.parametrize("work", [begin, heal, read_again])
 def test_killed_at_any_instant(
-    cli: Command, conf: Path, tmp_path: Path, work: Callable[[Command, Path, Watch], None]
+    cli: Command,
+    conf: Path,
+    tmp_path: Path,
+    work: Callable[[Command, Path, Watch], None],
+    kills: int,
 ) -> None:
     """The next one finds the world, and puts it right."""
     dice = random.Random(5)
     longest = 0.6 if work is begin else 0.2
-    for _ in range(KILLS):
+    for _ in range(kills):
         if work is begin:
             cli.namespace.ip(f"link del group {GROUP}", check=False)
             cli.namespace.ip("addr flush dev eth9")
@@ -122,23 +127,27 @@ def test_killed_at_any_instant(
 
 
 @pytest.mark.early
+@pytest.mark.long
 def test_of_two_at_once_there_is_one(cli: Command, conf: Path, tmp_path: Path) -> None:
     """Always exactly one, and the other one names its pid."""
     conf.write_text("eth9:0 10.0.0.1\n")
     words = [sys.executable, "-c", FORKS, str(tmp_path / "net"), str(conf)]
     lines = cli.namespace.run(words).stdout.splitlines()
-    assert len(lines) == PAIRS - PROCESSES
+    assert len(lines) == PAIRS
     for line in lines:
         status, alive, winner, said = line.split(" ", 3)
         assert (status, alive) == ("2", "True")
         assert f"netalias watch runs already in this network namespace: pid {winner}, " in said
 
 
-def test_of_two_processes_at_once_there_is_one(cli: Command, conf: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pairs", [5, pytest.param(PROCESSES, marks=pytest.mark.long)])
+def test_of_two_processes_at_once_there_is_one(
+    cli: Command, conf: Path, tmp_path: Path, pairs: int
+) -> None:
     """The same from the first instruction on."""
     conf.write_text("eth9:0 10.0.0.1\n")
     words = [*COMMAND, "watch", "--texts", str(tmp_path / "net"), str(conf)]
-    for _ in range(PROCESSES):
+    for _ in range(pairs):
         pair = [cli.namespace.start(words, stderr=subprocess.PIPE) for _ in range(2)]
         try:
             until(lambda: any(one.poll() is not None for one in pair))  # noqa: B023
