@@ -107,6 +107,7 @@ def test_a_host_comes_and_drains(swarm: InMemory):
     swarm.run(10, lambda: swarm.even(COUNT))
 
 
+@pytest.mark.long
 def test_many_hosts_that_come_at_once(swarm: InMemory, monkeypatch: pytest.MonkeyPatch):
     """Each host places some times, and not once for each that has come; they end up evenly."""
     placements = 0

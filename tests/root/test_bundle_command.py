@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from command import SECONDS, Command
+from shortened import quarter
 from support import PATIENCE, SLOW, Namespace, until, veth_pair
 from test_link_command import Running, run
 from tunnelled import transfer
@@ -73,7 +74,7 @@ def states(cli: Command) -> list[str]:
     return [one["state"] for one in bundle(cli)["links"]]
 
 
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize("suffix", quarter(["udp", "tcp"]))
 def test_two_links(cli: Command, peer: Namespace, cables: ExitStack, suffix: str) -> None:
     """TCP of both families arrives whole, both ways, and show bundle tells of it; datagrams too,
     which are cut where they are longer than a link takes."""
@@ -178,7 +179,7 @@ def test_either_link_may_be_taken_away(cli: Command, peer: Namespace, cables: Ex
     assert [one["deaths"] for one in bundle(cli)["links"]] >= [1, 1]
 
 
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize("suffix", quarter(["udp", "tcp"]))
 def test_another_process_takes_over(
     cli: Command, peer: Namespace, cables: ExitStack, suffix: str
 ) -> None:
@@ -217,6 +218,7 @@ def test_another_process_takes_over(
         heirs[1].says(f"*:700{number}/{suffix}: the peer has ended the link")
 
 
+@pytest.mark.long
 def test_another_process_with_other_devices(
     cli: Command, peer: Namespace, cables: ExitStack
 ) -> None:
@@ -234,7 +236,7 @@ def test_another_process_with_other_devices(
     assert stream.end()
 
 
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize("suffix", quarter(["udp", "tcp"]))
 def test_frames_of_ethernet(cli: Command, peer: Namespace, cables: ExitStack, suffix: str) -> None:
     """With --tap the network devices are TAPs, and TCP of both families arrives whole over both
     links, both ways, in another process too; it is not taken for a bundle of IP packets."""
@@ -257,7 +259,7 @@ def test_frames_of_ethernet(cli: Command, peer: Namespace, cables: ExitStack, su
     assert [one["deaths"] for one in bundle(cli)["links"]] == [0, 0]
 
 
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize("suffix", quarter(["udp", "tcp"]))
 def test_an_end_that_is_killed(
     cli: Command, peer: Namespace, cables: ExitStack, suffix: str
 ) -> None:

@@ -45,6 +45,7 @@ def test_fifty_reconciliations(cli: Command, tmp_path: Path) -> None:
     assert addresses(cli) == Counter([f"eth9:{slot}" for slot in range(45)])
 
 
+@pytest.mark.long
 def test_two_files_in_turn(cli: Command, tmp_path: Path) -> None:
     """Whatever the order: at the end there is one of the two, whole, and nothing of the other."""
     lines = ("eth9:0-9 10.0.0.0/32+ kind macvlan\n", "eth9:5-14 10.1.0.0/32+ kind label\n")

@@ -203,6 +203,7 @@ def test_the_first_device_on_a_terminal(host: Host) -> None:
     assert on_terminal(host.cli, "-q", "eth9:5", "10.8.0.5", "kind", "macvlan") == ""
 
 
+@pytest.mark.long
 @needs_nft
 def test_many_first_devices_on_a_terminal(host: Host, tmp_path: Path) -> None:
     """A range, a batch and a reconciliation tell as one command does: once for all of them, behind

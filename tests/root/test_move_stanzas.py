@@ -50,6 +50,7 @@ def etc(cli: Command, tmp_path: Path) -> Etc:
     return Etc(cli, tmp_path)
 
 
+@pytest.mark.long
 def test_stanzas_are_told_before_the_move(etc: Etc, tmp_path: Path) -> None:
     """Those of the aliases that move, as stanzas and as commands, whether a file of netalias
     declares them or not; in both directions, in a dry run as well, and not with -q."""

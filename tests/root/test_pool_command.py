@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command import COMMAND, SECONDS, Command
+from shortened import quarter
 from support import until
 from watcher import watching
 
@@ -93,6 +94,7 @@ def test_many_processes_get_different_addresses(cli: Command, tmp_path: Path) ->
     )
 
 
+@pytest.mark.long
 def test_64_processes_take_2000_at_once(cli: Command, tmp_path: Path) -> None:
     """A-16: of a /21, each a part in a batch; everybody gets what he asked for, and nobody what
     another one has."""
@@ -112,7 +114,7 @@ def test_64_processes_take_2000_at_once(cli: Command, tmp_path: Path) -> None:
     assert {one["local"] for one in loans(cli, file, "lab")} == {*found}
 
 
-@pytest.mark.parametrize("words", ["pool dev take --for a", "pool dev release --for a"])
+@pytest.mark.parametrize("words", quarter(["pool dev take --for a", "pool dev release --for a"]))
 def test_a_kill_before_any_change(cli: Command, tmp_path: Path, words: str) -> None:
     """Whatever a killed command has left: the address belongs to its client or to nobody, others
     get others, and the next command of the client puts it right."""

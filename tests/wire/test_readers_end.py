@@ -168,11 +168,16 @@ CONTAINERS = (
 )
 
 
-@pytest.mark.parametrize("length", [0, 1, 3, 5, 0xFFFF])
-@pytest.mark.parametrize("path", CONTAINERS)
 @pytest.mark.parametrize("name", READERS)
-def test_a_wrong_length_inside(name: str, path: tuple[int, ...], length: int) -> None:
+def test_a_wrong_length_inside(name: str) -> None:
     """The same by hand, in every container that is read, also in the last bytes of a message."""
+    for path in CONTAINERS:
+        for length in (0, 1, 3, 5, 0xFFFF):
+            ended_inside(name, path, length)
+
+
+def ended_inside(name: str, path: tuple[int, ...], length: int) -> None:
+    """With this length in this container."""
     for tail in (b"", bytes(8)):
         inside = struct.pack("=HH", length, 1) + tail
         for kind in reversed(path):
