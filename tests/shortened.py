@@ -16,4 +16,10 @@ def quarter(values: Iterable[T]) -> list[T | ParameterSet]:
     marked ``long``."""
     every = [*values]
     few = max(1, len(every) // 4)
-    return [*every[:few], *(pytest.param(one, marks=pytest.mark.long) for one in every[few:])]
+    return [*every[:few], *(_long(one) for one in every[few:])]
+
+
+def _long(value: object) -> ParameterSet:
+    """A tuple is a value for each of several arguments."""
+    values = value if isinstance(value, tuple) else (value,)
+    return pytest.param(*values, marks=pytest.mark.long)

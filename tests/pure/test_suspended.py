@@ -105,8 +105,10 @@ class Sleeper(Simulation):
             self.at(when, call)
 
 
-@FOR
-@pytest.mark.parametrize("which", quarter(["a", "b"]))
+@pytest.mark.parametrize(
+    ("asleep", "which"),
+    quarter((asleep, which) for asleep in (4500.0, 5.0, 600.0, 3000.0) for which in "ab"),
+)
 def test_a_bundle(asleep: float, which: str) -> None:
     """It is up again within a second, whichever end slept, and what was measured is as it was: no
     end takes the sleep for the time that a packet needed, or for less than none. One flow has the

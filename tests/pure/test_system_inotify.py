@@ -289,6 +289,7 @@ def test_a_change_just_before_following_again_is_not_lost(followed: Followed, fi
     assert followed.read()
 
 
+@pytest.mark.long
 def test_an_overflow_is_a_change(followed: Followed, file: Path) -> None:
     """More events than the kernel keeps: something may have been among them."""
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 import pytest
+from shortened import quarter
 from watched import Watched
 
 from netalias.kernel.memory import Memory
@@ -81,7 +82,7 @@ def lost(watched: Watched, cycle: int) -> None:
 
 
 @pytest.mark.parametrize("happens", [again, strangers, renamed, flapping, loaded, lost])
-@pytest.mark.parametrize("claims", [False, True])
+@pytest.mark.parametrize("claims", quarter([True, False]))
 def test_nothing_grows(
     happens: Callable[[Watched, int], None], claims: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

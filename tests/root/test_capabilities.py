@@ -21,6 +21,8 @@ from support import PATIENCE, SLOW, Namespace, until
 from netalias import runtime as runtime_directory
 from netalias.runtime import instance
 
+pytestmark = pytest.mark.long
+
 USER = 65534
 BOTH = "net_admin,net_raw"
 REPO = Path(__file__).parents[2]

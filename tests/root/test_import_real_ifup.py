@@ -10,7 +10,7 @@ from command import Command
 from interfaces import ifup, why_no_ifup
 from support import LINUX
 
-pytestmark = pytest.mark.skipif(bool(why_no_ifup()), reason=why_no_ifup())
+pytestmark = [pytest.mark.programs, pytest.mark.skipif(bool(why_no_ifup()), reason=why_no_ifup())]
 
 FILE = """\
 auto eth9 eth9:1 eth9:2 eth9:3 eth9:4 eth9:5 lo:1

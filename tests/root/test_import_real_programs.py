@@ -24,6 +24,8 @@ from unpacked import ENVIRONMENT, PROGRAMS, daemon, networkd, unpacked
 from netalias.importers import read
 from netalias.importers.formats import existing
 
+pytestmark = pytest.mark.programs
+
 Address = tuple[str, str, str, bool]
 """ADDRESS/LEN, broadcast address, peer, and whether it is deprecated."""
 

@@ -16,6 +16,7 @@ from support import until
 from watcher import watching
 
 pytestmark = [
+    pytest.mark.programs,
     pytest.mark.root,
     pytest.mark.skipif(not shutil.which("pppd"), reason="pppd is not installed"),
     pytest.mark.skipif(not Path("/dev/ppp").exists(), reason="this kernel has no ppp"),

@@ -19,6 +19,7 @@ from support import SLOW, Namespace, veth_pair
 PAGE = Path(__file__).parents[2] / "docs" / "move.md"
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.early,
     pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed"),
     pytest.mark.skipif(not SCRIPT.exists(), reason="netalias is not installed beside this Python"),

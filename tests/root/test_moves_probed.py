@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command import Command, ip_json, without_dad
 from probing import ENOUGH, MOVES, PEER, Probing, moved, stand
+from shortened import quarter
 from support import until
 
 COUNT = 40
@@ -14,7 +15,7 @@ COUNT = 40
 
 @pytest.mark.parametrize(
     ("promote", "checked", "moves"),
-    [(0, False, list(MOVES)), (1, False, list(MOVES)[:2]), (1, True, list(MOVES)[:4])],
+    quarter([(1, True, list(MOVES)[:4]), (0, False, list(MOVES)), (1, False, list(MOVES)[:2])]),
 )
 def test_no_address_is_away_in_a_move(
     cli: Command, promote: int, checked: bool, moves: list[str]

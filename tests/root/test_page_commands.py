@@ -23,9 +23,10 @@ MASKS = (
 UNSAID = ("--dry-run", "-j")
 """Options of commands whose output the page leaves out."""
 
-pytestmark = pytest.mark.skipif(
-    not SCRIPT.exists(), reason="netalias is not installed beside this Python"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not SCRIPT.exists(), reason="netalias is not installed beside this Python"),
+]
 
 
 def steps() -> list[tuple[str, list[str]]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command import Command, command
 from test_import_real_programs import IFCFG, IFUP2, as_ifupdown2, as_network_scripts, once
 from unpacked import unpacked
+
+pytestmark = pytest.mark.programs
 
 INTERFACES = "auto eth9\niface eth9 inet static\n    address 10.20.0.1/24\n"
 

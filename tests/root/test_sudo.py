@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command import Command, command
 
+pytestmark = pytest.mark.long
+
 NOBODY = 65534
 SUDO = ["env", f"SUDO_UID={NOBODY}", f"SUDO_GID={NOBODY}"]
 USAGE, REFUSED = 1, 2

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 from command import COMMAND, SECONDS, Command, environment, forget, without_dad
+from shortened import quarter
 from support import Namespace, veth_pair
 
 LONG = "enx001122334455"
@@ -186,7 +187,7 @@ def test_narrow_terminal(stage: Command, way: str) -> None:
     assert_whole(shown)
 
 
-@pytest.mark.parametrize("columns", range(60, 140, 7))
+@pytest.mark.parametrize("columns", quarter(range(60, 140, 7)))
 def test_no_width_cuts(stage: Command, columns: int) -> None:
     """At every width: drawn or plain, and whole."""
     _, shown = on_terminal(stage, columns=columns)

@@ -16,6 +16,8 @@ from test_tunnel_keyed import KEY, keyed, written
 from tunnelled import INNER, End, cable, transfer
 from unpacked import PROGRAMS
 
+pytestmark = pytest.mark.programs
+
 DATA = random.Random(16).randbytes(1 << 18)
 STEPS = ("+3650d", "-3650d", "+0")
 

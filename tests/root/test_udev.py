@@ -8,6 +8,8 @@ import pytest
 from command import Command, command, ip_json
 from unpacked import program
 
+pytestmark = pytest.mark.programs
+
 UNABLE = 77
 LAB = f"""\
 mount -t tmpfs none /run && mount -t sysfs none /sys && mount -t tmpfs none /dev &&

@@ -178,6 +178,7 @@ def subscription(player: Player) -> Subscription:
     return Subscription()
 
 
+@pytest.mark.long
 def test_no_more_than_is_asked_for(player: Player, subscription: Subscription) -> None:
     """In chunks, and the rest waits in the socket."""
     player.queue = deque((address(entry(1), gone=bool(i % 2)), 0) for i in range(3 * CHUNKED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def test_what_somebody_else_asks_for_does_not_pass(asked: set[bytes]) -> None:
     assert not passes(program, packets.advertisement(MAC, bytes(16)))
 
 
+@pytest.mark.long
 def test_thousands_of_runs_become_a_hundred() -> None:
     """The widest gaps stay shut, the narrow ones are open."""
     asked = [(number * 3).to_bytes(4, "big") for number in range(1000, 9000)]
