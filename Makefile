@@ -2,7 +2,7 @@
 # make test    the tests, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
 #              these, whichever they are, with such options of pytest
 # make test-programs  the tests that need programs of others: etcd, keepalived, networkd, DHCP clients
-# make test-long      the tests that take long: kills, soaks, counted instructions, hundreds of random worlds
+# make test-long      the tests that take long: kills, soaks, hundreds of random worlds
 # make explore the property tests with other examples, for five minutes;
 #              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"; "--inputs 1000000": random inputs
 # make traffic the hosts that reach an alias, as a table; TRAFFIC=--write: into docs/traffic.md

@@ -336,7 +336,6 @@ def test_a_deletion_is_proven_and_undone_without_a_look_at_all_others() -> None:
 
 
 @pytest.mark.early
-@pytest.mark.long
 @pytest.mark.root
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_thousands_of_labels_take_few_instructions(launched: Launched, tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ def test_a_take_loads_what_is_stated(veth: Namespace, loader: Path, pools: str) 
     assert LABEL not in done.stdout
 
 
-@pytest.mark.long
 @pytest.mark.root
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_a_take_takes_few_instructions(launched: Launched, tmp_path: Path, pools: str) -> None:

@@ -369,7 +369,6 @@ def test_a_guess_costs_difflib(loader: Path) -> None:
 
 
 @pytest.mark.early
-@pytest.mark.long
 @pytest.mark.root
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_a_short_command_takes_few_instructions(launched: Launched) -> None:
