@@ -58,7 +58,9 @@ PORT = 4009
 RT_SCOPE_HOST = 254
 WAIT = 5.0
 """Seconds for one packet."""
-BEAT = 0.0005
+REST = 0.03
+"""Seconds before each change, in which those before it come to their end."""
+BEAT = 0.0002
 """Seconds between two packets of the socket."""
 
 
@@ -311,6 +313,7 @@ def measure(count: int, rounds: int) -> dict[str, float]:
     idle()
     for number in range(rounds + 1):
         for name, scene in scenes.items():
+            time.sleep(REST)
             taken = scene.changed()
             if number:  # the first one makes the table
                 found[name].append(taken)
