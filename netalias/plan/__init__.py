@@ -392,7 +392,10 @@ def _goal(
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
     last = False
-    if entry is not None and (entry.family == AF_INET6 or observed.may_reorder(main, alias)):
+    label = kind == "label"
+    if entry is not None and (
+        entry.family == AF_INET6 or (label and observed.may_reorder(main, alias))
+    ):
         from netalias.plan.sources import give_way
 
         last = give_way(wish, kind, entry, main, observed, alias)
