@@ -40,7 +40,7 @@ ONE_IN = int(os.environ.get("NETALIAS_ONE_IN", "1"))
 """Property tests draw one of so many examples, the first ones: ``make test`` is the short form of
 ``make test-long``, which draws all."""
 LEAST = 20
-"""So many are drawn in any case."""
+"""Examples that are drawn in any case."""
 
 PATIENCE = 30.0
 """Seconds, times SLOW, within which comes true what takes milliseconds: a machine that has other

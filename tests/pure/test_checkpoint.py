@@ -162,7 +162,7 @@ def stat(pid: int) -> list[str]:
 
 
 def descriptors(pid: int) -> dict[int, str]:
-    """Of another process; what it opens for a moment may be among them."""
+    """The open files of another process; one that is open for a moment may be among them."""
     found: dict[int, str] = {}
     folder = f"/proc/{pid}/fd"
     for fd in os.listdir(folder):

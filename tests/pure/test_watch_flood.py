@@ -74,7 +74,7 @@ def test_what_is_undone_before_it_is_known(watched: Watched) -> None:
 
 @contextmanager
 def unheard(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What happens meanwhile is not announced; that this was so is known after it."""
+    """Let nothing that happens meanwhile be heard; afterwards announcements were lost."""
     with monkeypatch.context() as patched:
         patched.setattr(watched.monitor, "read", lambda most=0: iter(()))
         patched.setattr(watched.monitor, "behind", True)

@@ -29,7 +29,7 @@ from netalias.watch.addresses import Addresses
 COUNT = 200
 PAYLOAD = struct.pack(">HHHH", 4009, 4010, 9, 0) + b"x"
 QUIET = ("fspath", "fsencode", "fsdecode", "getpid", "geteuid", "inet_pton", "inet_ntop")
-"""What asks the kernel for nothing that takes time."""
+"""Functions of C that are not counted: they ask the kernel for nothing that takes time."""
 LINE = f"eth0 iface-alias kernel keep 1000 max {2 * COUNT}"
 Key = tuple[Any, ...]
 TraceFunction = Callable[[FrameType, str, object], object]
@@ -126,7 +126,7 @@ def test_a_data_plane_is_told_before_anything_else(tmp_path: Path, number: int) 
 
 
 class Carrying:
-    """Who carries the packets of eth0, as a data plane knows it."""
+    """The relay of a data plane of eth0."""
 
     def __init__(self) -> None:
         self.tun = SimpleNamespace(name="eth0")

@@ -114,7 +114,7 @@ def test_a_bound_socket_lives_through_three_changes(
 
 
 def test_another_command_has_the_lock(dialled: Dialled, watch: Watch, cli: Command) -> None:
-    """What is translated does not wait for it; the copy of the address that went does."""
+    """The translation does not wait for it; the copy of the address that went does."""
     dialled.negotiate(1)
     with dialled.bound(1) as program:
         until(lambda: dialled.seen(program) == dialled.address(1))

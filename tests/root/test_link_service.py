@@ -38,7 +38,7 @@ def heir(stack: ExitStack, former: Running, *words: str) -> Running:
 
 
 def mtu(namespace: Namespace) -> str:
-    """That of link0."""
+    """The MTU of link0."""
     return namespace.ip("link show link0").partition(" mtu ")[2].split()[0]
 
 

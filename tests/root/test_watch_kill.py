@@ -19,7 +19,7 @@ from watcher import Watch, watching
 from netalias.model import GROUP, is_scratch
 
 KILLS = 8
-"""Of each sort; one in make test."""
+"""Kills of each sort; one in make test."""
 PAIRS = 80
 PROCESSES = 20
 """Pairs that are processes of their own; five in make test."""
