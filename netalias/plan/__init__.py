@@ -391,11 +391,8 @@ def _goal(
         entry = _entry(wish, alias_type, address, prefixlen, main, alias)
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
-    last = False
-    label = kind == "label"
-    if entry is not None and (
-        entry.family == AF_INET6 or (label and observed.may_reorder(main, alias))
-    ):
+    last = kind == "label" and observed.may_reorder(main, alias)
+    if entry is not None and (entry.family == AF_INET6 or last):
         from netalias.plan.sources import give_way
 
         last = give_way(wish, kind, entry, main, observed, alias)
