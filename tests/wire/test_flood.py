@@ -225,7 +225,7 @@ def monitored(
 
 
 def test_a_reading_ends_in_a_flood(monkeypatch: pytest.MonkeyPatch, there: list[Any]) -> None:
-    """What is known by then is told, and the next reading reads everything again, until the flood
+    """The changes known by then are told; the next reading reads everything again, until the flood
     is over."""
     heard = Flooded()
     monitor, _ = monitored(monkeypatch, heard, there)
