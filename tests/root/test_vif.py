@@ -214,7 +214,7 @@ def test_the_next_data_plane_waits_already(vif4: Vif, stack: ExitStack) -> None:
     watch.process.send_signal(signal.SIGSTOP)  # so that nobody follows yet
     os.kill(pid, signal.SIGKILL)
     until(lambda: not words_of(pid))
-    sent = [b"%d" % number for number in range(100)]  # a socket at rest holds some 270, the device 500
+    sent = [b"%d" % number for number in range(100)]  # a socket holds some 270
     for one in sent:
         client.send(one)
     watch.process.send_signal(signal.SIGCONT)
