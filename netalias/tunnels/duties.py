@@ -48,6 +48,8 @@ _IPV4 = Struct("!B7xBB2x4s4s")
 """The first byte, TTL, protocol, both addresses."""
 _IPV6 = Struct("!6xBB16s16s")
 """Protocol, hop limit, both addresses."""
+_ADDRESSES = slice(12, 20)
+"""The place of both addresses in a header of IPv4."""
 
 
 class Duties:
@@ -77,6 +79,10 @@ class Duties:
         self._asked = clock()
         self._known: Source | None = None
         self._local = self._peer = b""
+        self._sent: Buffer | None = None
+        self._received: Buffer | None = None
+        """The addresses of the last superpackets of IPv4 that passed. What they carry is asked
+        nothing more, so the next ones with the same pass too."""
 
     def attach(self, relay: Relay) -> None:
         """Serve a relay from now on."""
@@ -91,12 +97,16 @@ class Duties:
         """The counter of a packet that is not to be carried, or 0."""
         if self._carriage.peer is not self._known:
             self._learn()
+        if size and packet[_ADDRESSES] == self._sent and packet[0] >> 4 == 4:
+            return 0
         try:
             start, _, protocol, source, destination = _head(packet)
             peer = self._peer
             if destination == peer or source == peer or source == self._local:
                 return counters.LOOP
-            if protocol == ip.IPPROTO_TCP and not size and packet[start + 13] & _SYN:
+            if size:
+                self._sent = bytes(packet[_ADDRESSES])
+            elif protocol == ip.IPPROTO_TCP and packet[start + 13] & _SYN:
                 self._clamp(packet, start, partial)
         except (_StructError, IndexError):
             return counters.MALFORMED
@@ -106,13 +116,17 @@ class Duties:
         """The same of a packet that has come from the peer."""
         if self._carriage.peer is not self._known:
             self._learn()
+        if size and packet[_ADDRESSES] == self._received and packet[0] >> 4 == 4 and packet[8]:
+            return 0
         try:
             start, ttl, protocol, sender, _ = _head(packet)
             if not ttl:
                 return counters.EXPIRED
             if sender == self._local or (self._sources and not self._may_send(sender)):
                 return counters.SOURCE
-            if protocol == ip.IPPROTO_TCP and not size and packet[start + 13] & _SYN:
+            if size:
+                self._received = bytes(packet[_ADDRESSES])
+            elif protocol == ip.IPPROTO_TCP and packet[start + 13] & _SYN:
                 self._clamp(packet, start, partial)
         except (_StructError, IndexError):
             return counters.MALFORMED
@@ -123,6 +137,7 @@ class Duties:
         self._known = self._carriage.peer
         self._peer = _packed(self._known[0]) if self._known else b""
         self._local = _packed(self._carriage.local)
+        self._sent = self._received = None
 
     def _may_send(self, sender: bytes) -> bool:
         number = int.from_bytes(sender, "big")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 20
 """Bytes: a shorter datagram is malformed."""
+FIRST_WORDS = {4: slice(ROOM, ROOM + 4), 6: slice(ROOM, ROOM + 6)}
+"""The places of a header of IP behind a head as far as its length, by its version."""
 
 
 class Malformed(Exception):
@@ -44,6 +46,8 @@ class Joiner:
         self._shapes: dict[bytes, _Shape] = {}
         """By the head of a slice without its index, and the first byte of its packet."""
         self._view: memoryview | None = None
+        self._train: _Train | None = None
+        """The last train that came whole and alone."""
         self.malformed = 0
         """Datagrams that were dropped, since the last look."""
         self.messages: list[bytes] = []
@@ -60,7 +64,7 @@ class Joiner:
         """
         if view is not self._view:
             self._shapes.clear()
-            self._view = view
+            self._view, self._train = view, None
         writes: list[Write] = []
         offset = begin
         while offset < length:
@@ -75,6 +79,14 @@ class Joiner:
                 self.malformed += 1
                 offset = bound
         return writes
+
+    def again(self, view: memoryview, length: int, ends: Sequence[int]) -> Write | None:
+        """The write for a train that differs from one before in number, content and marks of TCP
+        alone; None for anything else, which join() takes."""
+        train = self._train
+        if train is None or view is not self._view or not train.comes_again(length, ends):
+            return None
+        return train.write
 
     def _run(self, view: memoryview, offset: int, length: int, bound: int) -> tuple[Write, int]:
         """A train, or the part of one that follows without a gap; and where it ends. The first
@@ -96,6 +108,8 @@ class Joiner:
             span = _without_gap(view, offset, span, shape, head)
         parts = shape.parts_of(view, offset, span)
         payload = span - -(-span // shape.stride) * shape.skip
+        if payload == whole and not offset and shape.stride < span == length:
+            self._train = _Train(shape, view, length, parts)
         if payload != whole:
             former = bytes(view[inner : inner + shape.header])
             ends = begin + payload == whole
@@ -161,6 +175,7 @@ class _Shape:
     """
 
     def __init__(self, kind: int, version: int, start: int, header: int, size: int) -> None:
+        self.version = version
         self.start, self.header, self.size = start, header, size
         self.skip = ROOM + header
         self.stride = self.skip + size
@@ -198,6 +213,36 @@ class _Shape:
         slices = range(begin + stride, end, stride)
         rest = [view[one + skip : one + stride] for one in slices]
         return [self._many, view[begin + ROOM : begin + stride], *rest]
+
+
+class _Train:
+    """A train that had the whole buffer. ``write`` is what it became: views of the buffer, so it is
+    also what another one becomes that differs in number, content and marks alone."""
+
+    def __init__(self, shape: _Shape, view: memoryview, length: int, write: Write) -> None:
+        self.write = write
+        columns: Any = view.obj
+        self._columns = columns
+        self._length, self._stride = length, shape.stride
+        self._count = count = -(-length // shape.stride)
+        self._kinds, self._indexes = columns[:1] * count, INDEXES[:count]
+        self._words = words = FIRST_WORDS[shape.version]
+        self._values = columns[2:NUMBER], columns[words]
+
+    def comes_again(self, length: int, ends: Sequence[int]) -> bool:
+        """Whether *length* bytes of the buffer are such a train; the first datagram ends at the
+        first of *ends*."""
+        columns, stride, count = self._columns, self._stride, self._count
+        again: bool = (
+            length == self._length
+            and (not ends or ends[0] >= stride or ends[0] == length)
+            and columns[1:length:stride] == self._indexes
+            and columns[:length:stride] == self._kinds
+            and columns[NUMBER:length:stride] == columns[NUMBER : NUMBER + 1] * count
+            and columns[NUMBER + 1 : length : stride] == columns[NUMBER + 1 : ROOM] * count
+            and (columns[2:NUMBER], columns[self._words]) == self._values
+        )
+        return again
 
 
 def _without_gap(view: memoryview, offset: int, span: int, shape: _Shape, head: bytes) -> int:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     Outgoing = Callable[[memoryview, int, bool], int]
     """(packet, size of its segments or 0, whether its checksum is that of the pseudo header only)
     -> 0 or the index of a counter."""
+    Shape = tuple[int, int, int, int]
+    """gso_type, gso_size and csum_start of a superpacket, and the data offset of TCP."""
 
+NO_SHAPE = (GSO_NONE, 0, 0, 0)
 AT_ONCE = 8
 """Reads of the device before the carriage has its turn."""
 
@@ -47,6 +50,9 @@ class Outward:
         self._packet = memoryview(bytearray(frames.PACKET))
         self._read = [memoryview(self._vnet), self._packet]
         self._layouts = frames.Layouts(self._packet)
+        self._shape: Shape = NO_SHAPE
+        self._layout: Layout | None = None
+        """That of the last superpacket, which had this shape."""
         self._standing = Standing()
         self._slow_down = False
         """Whether the next flow of TCP is to lose a segment."""
@@ -75,21 +81,28 @@ class Outward:
 
     def _superpacket(self, length: int, gso: int, segment: int, start: int) -> None:
         """Send the superpacket that stands in the buffer."""
-        packet = self._packet
         dropped = self._refused(length, segment, NEEDS_CSUM)
-        kind = frames.KINDS.get(gso)
-        header = start + (8 if kind == frames.UDP else packet[start + 12] >> 4 << 2)
-        if kind == frames.TCP:
-            # Its payload is a stream: slices need not be as long as its segments.
-            segment = min(segment, self._room - frames.ROOM - header)
-        if kind is None or segment < 1 or dropped:
+        shape = gso, segment, start, self._packet[start + 12]
+        if shape != self._shape:
+            self._shape, self._layout = shape, self._laid_out(*shape)
+        layout = self._layout
+        if layout is None or dropped:
             self._values[dropped or counters.UNSENT] += 1
-            return
-        layout = self._layouts.get(kind, start, header, segment)
-        if length - header <= layout.holds:
+        elif length - layout.header <= layout.holds:
             self._train(layout, length)
         else:
             self._narrowed(layout, length)
+
+    def _laid_out(self, gso: int, segment: int, start: int, offset: int) -> Layout | None:
+        """The layout of superpackets of a shape; None where they cannot be cut into slices."""
+        kind = frames.KINDS.get(gso)
+        header = start + (8 if kind == frames.UDP else offset >> 4 << 2)
+        if kind == frames.TCP:
+            # Its payload is a stream: slices need not be as long as its segments.
+            segment = min(segment, self._room - frames.ROOM - header)
+        if kind is None or segment < 1:
+            return None
+        return self._layouts.get(kind, start, header, segment)
 
     def _narrowed(self, layout: Layout, length: int) -> None:
         """Send a superpacket of more slices than a layout has, as several ones."""
@@ -170,3 +183,4 @@ class Outward:
         """The path may take less than it took before."""
         self._values[counters.UNSENT] += 1
         self._room = self._carriage.room()
+        self._shape = NO_SHAPE

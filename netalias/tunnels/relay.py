@@ -108,6 +108,9 @@ class Relay:
     def _device_ready(self, events: int) -> None:
         if events & GONE:
             raise errors.StateError(f"{self.tun.name}: the device is gone")
+        self._pump_device()
+
+    def _pump_device(self) -> None:
         try:
             self._outward.pump()
         except OSError as error:
@@ -118,6 +121,7 @@ class Relay:
             self._failed(self.carriage.failures())
         if self._agreed:
             self._pump_trains()
+            self._pump_device()  # the kernel has answered most packets at once
         elif self.tun.tap:
             for frame, source in self.carriage.receive():
                 self._write([device.PLAIN, frame], source)
@@ -155,21 +159,30 @@ class Relay:
 
     def _pump_trains(self) -> None:
         """Whole packets and slices of a carriage of trains, TRAINS at most."""
+        carriage, joiner = self.carriage, self._joiner
         for _ in range(TRAINS):
-            got = self.carriage.receive_train()
+            got = carriage.receive_train()
             if got is None:
                 return
             view, length, _, source = got
-            if length and self._agreed and view[0] >> 4 in (4, 6):
-                self._remind()
-            begin = 0
-            for end, mark in self.carriage.marks or ((length, NOT_ECT),):
-                for write in self._joined(view, end, self.carriage.ends, begin):
-                    if self._survives(write, mark):
-                        self._write(write, source)
-                begin = end
+            write = None if carriage.marks else joiner.again(view, length, carriage.ends)
+            if write is not None:
+                self._write(write, source)
+            else:
+                self._take(view, length, source)
             if length < FULL:
                 return  # nothing more was there
+
+    def _take(self, view: memoryview, length: int, source: Source) -> None:
+        """Whatever has come together."""
+        if length and self._agreed and view[0] >> 4 in (4, 6):
+            self._remind()
+        begin = 0
+        for end, mark in self.carriage.marks or ((length, NOT_ECT),):
+            for write in self._joined(view, end, self.carriage.ends, begin):
+                if self._survives(write, mark):
+                    self._write(write, source)
+            begin = end
 
     def _joined(
         self, view: memoryview, length: int, ends: Sequence[int] = (), begin: int = 0
@@ -201,9 +214,9 @@ class Relay:
     def _write(self, write: Write, source: Source) -> None:
         """Filter what has come, and give it to the device."""
         values = self.count.values
+        vnet, head = write[0], memoryview(write[1])
         for one in self.incoming:
-            size, partial = int.from_bytes(write[0][4:6], "little"), write[0][0] == NEEDS_CSUM
-            dropped = one(memoryview(write[1]), size, partial, source)
+            dropped = one(head, vnet[4] | vnet[5] << 8, vnet[0] == NEEDS_CSUM, source)
             if dropped:
                 values[dropped] += 1
                 return

@@ -88,6 +88,33 @@ def test_a_train_may_be_joined_in_parts(
     assert joiner.malformed == 0
 
 
+@given(SHAPES, st.integers(0, 75), st.integers(0, 60), st.none() | st.integers(0, 255))
+def test_a_train_like_the_one_before_is_joined_without_another_look(
+    shape: tuple[int, str, int, int, int, bytes], slot: int, place: int, value: int | None
+) -> None:
+    """And only where a joiner that looks finds the same: one byte of it may be another."""
+    version, kind, length, size, flags, options = shape
+    made_by, joiner = layouts(), Joiner()
+    view, trains = memoryview(bytearray(1 << 17)), []
+    for number, fill in ((65535, b"a"), (0, b"b")):
+        packet = made(version, kind, fill * (length + size), size, flags, options)
+        trains.append(bytearray().join(sliced(packet, made_by, number)))
+    stride = len(sliced(packet, made_by)[0])
+    view[: len(trains[0])] = trains[0]
+    joiner.join(view, len(trains[0]))
+    if value is not None:
+        trains[1][min(slot * stride + place, len(trains[1]) - 1)] = value
+    train = bytes(trains[1])
+    view[: len(train)] = train
+    write = joiner.again(view, len(train), [])
+    if value is None:
+        assert write is not None
+    if write is not None:
+        assert [as_packet(write)] == joined(Joiner(), [train])
+    assert joiner.again(view, len(train), [stride - 1]) is None
+    assert joiner.again(view, len(train) - 1, []) is None
+
+
 @given(SHAPES, st.randoms(use_true_random=False), st.integers(1, 64))
 def test_what_arrives_is_delivered_and_nothing_else(
     shape: tuple[int, str, int, int, int, bytes], dice: object, limit: int

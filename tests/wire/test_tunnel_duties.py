@@ -100,6 +100,29 @@ def test_a_source_that_the_peer_has_no_right_to_is_dropped() -> None:
     assert end.come(IPv6(src="2001:db8:8::7", dst="2001:db8::8") / UDP()) == counters.SOURCE
 
 
+def test_superpackets_of_a_flow_are_asked_as_others_are() -> None:
+    """What passed once says nothing of other addresses, of another peer, or of a life that ends."""
+    end = End(sources=("198.51.100.0/24",))
+
+    def out(packet: Any) -> int:
+        return end.duties.outgoing(memoryview(bytearray(bytes(packet))), 1400, True)
+
+    def come(packet: Any) -> int:
+        view = memoryview(bytearray(bytes(packet)))
+        return end.duties.incoming(view, 1400, True, (PEER, 0))
+
+    own, other = IP(src="198.51.100.7", dst="8.8.8.8") / TCP(), IP(src=LOCAL, dst="8.8.8.8") / TCP()
+    for _ in range(2):
+        assert (out(own), out(other)) == (0, counters.LOOP)
+        assert (come(own), come(other)) == (0, counters.SOURCE)
+    assert come(IP(src="198.51.100.7", dst="8.8.8.8", ttl=0) / TCP()) == counters.EXPIRED
+    assert (out(own), come(own)) == (0, 0)
+    end.carriage.peer, end.carriage.local = ("8.8.8.8", 7), "198.51.100.7"
+    assert (out(own), come(own)) == (counters.LOOP, counters.SOURCE)
+    for length in range(20):
+        assert come(bytes(own)[:length]) == counters.MALFORMED
+
+
 def test_a_packet_without_a_life_left_is_dropped() -> None:
     """RFC 2003, 3.1; one that has just one left may be for this host."""
     end = End()
