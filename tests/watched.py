@@ -10,8 +10,19 @@ from netalias import errors
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
+from netalias.kernel.memory.rules import Rules
 from netalias.model import Snapshot
-from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
+from netalias.model.events import (
+    LINK,
+    ROUTE,
+    Entry,
+    Event,
+    Route,
+    State,
+    address_key,
+    apply,
+    difference,
+)
 from netalias.packets import ARPOP_REPLY
 from netalias.packets.pacing import Attempt
 from netalias.packets.parse import parse
@@ -38,10 +49,12 @@ def state_of(snapshot: Snapshot) -> State:
 
 
 class Announced:
-    """A monitor over the kernel in memory, which counts its events; ``fails`` readings fail."""
+    """A monitor over the kernel in memory, which counts its events; ``fails`` readings fail. Of the
+    routes it tells the default ones."""
 
     def __init__(self, kernel: Memory) -> None:
         self.kernel = kernel
+        self.defaults: dict[tuple[int, int], bytes] = {}
         self.state = State()
         self.port_id = 0
         self.lost = self.missed = self.behind = False
@@ -54,9 +67,18 @@ class Announced:
             self.lost = True
             raise errors.kernel_error("announcements of the kernel", 4)
         self.lost = False
-        for event in difference(self.state, state_of(self.kernel.snapshot())):
+        for event in [*difference(self.state, state_of(self.kernel.snapshot())), *self._routes()]:
             self.count += 1
             yield event
+
+    def _routes(self) -> Iterator[Event]:
+        """The default routes that have changed."""
+        routing = self.kernel.routing()
+        assert isinstance(routing, Rules)
+        known, self.defaults = self.defaults, dict(routing.defaults)
+        for (index, family), gateway in sorted(known.items() ^ self.defaults.items()):
+            route = Route(family, b"", 0, (index,), gateway=gateway)
+            yield Event(ROUTE, (ROUTE, index, route), "", route, None, subject=route)
 
 
 class Busy(PrivateDirectory):

@@ -19,17 +19,22 @@ FREE = "free"
 KEEP = "keep"
 OFF = "off"
 
+AUTO = "auto"
+"""The gateway that is that of the default route (gateways.py)."""
+
 
 class Index:
     """DeclaredNames aliases by name and by address.
 
-    ``on_down``, FREE or KEEP, holds for aliases whose line does not say.
+    ``on_down``, FREE or KEEP, holds for aliases whose line does not say. ``led`` are the families of
+    those whose gateway is that of a default route.
     """
 
     def __init__(self, declared: Declarations, on_down: str = FREE) -> None:
         self.declared = declared
         self.on_down = on_down
         self.mains = {block.wish.name.main for block in declared.blocks}
+        self.led = {one for one in map(_led, declared.blocks) if one is not None}
         self.by_address: dict[bytes, list[AliasName]] = {}
         self._places: dict[AliasName, tuple[Block, int]] = {}
         for block in declared.blocks:
@@ -66,6 +71,13 @@ class Index:
         wish = self.wish(name)
         assert wish.type is not None
         return not wish.led and wish.prefixlen in (None, wish.type.bits)
+
+    def following(self, families: Collection[int]) -> Iterator[AliasName]:
+        """The aliases of these families whose gateway is that of a default route."""
+        for block in self.declared.blocks:
+            wish = block.wish
+            if _led(block) in families:
+                yield from (AliasName(wish.name.main, slot) for slot in block.slots)
 
     def relies(self, mains: Collection[str], own: Address) -> bool:
         """Whether the form of aliases may depend on *own*, an address that others give to their
@@ -127,6 +139,12 @@ def names_of(alias: Alias) -> Iterator[AliasName]:
         found = names.split(altname)
         if found is not None:
             yield found
+
+
+def _led(block: Block) -> int | None:
+    """The family of aliases whose gateway is that of a default route; None for others."""
+    wish = block.wish
+    return wish.type.family if wish.type is not None and wish.gateway == AUTO else None
 
 
 def _relies(block: Block, own: Address) -> bool:

@@ -13,7 +13,7 @@ from netalias.kernel.netlink.monitor import TURN
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.model.events import DEPARTURE
 from netalias.observed import Observed, alias_of
-from netalias.system.backoff import Backoff
+from netalias.system.backoff import SHORTEST, Backoff
 from netalias.watch.healing import Healing
 from netalias.watch.impact import Impact
 from netalias.watch.lifecycle import Lifecycle
@@ -80,7 +80,7 @@ class Controller:
         self._lifecycle = Lifecycle(engine, self._report)
         self._healing = Healing(engine, self._impact, self._report)
         self._backoff = Backoff()
-        self._hold = self._busy = 0.0
+        self._hold = self._busy = self._routes_at = 0.0
         self._whole_at: float | None = None
         self._port_id = port_id_of(engine.kernel.fileno())
 
@@ -181,6 +181,8 @@ class Controller:
             affected.whole, ahead = True, False
             self._impact.add_down()
             self.wake = 0.0
+        if monitor.missed and not monitor.lost:
+            affected.rerouted |= self.wished.led  # the state has no default routes
         monitor.missed = False
         if monitor.lost:
             self.wake = 0.0
@@ -222,6 +224,8 @@ class Controller:
             raise
         finally:
             times = [*self._healing.postponed.values(), self._whole_at, retry]
+            if self._impact.affected.rerouted:
+                times.append(self._routes_at)
             if self._monitor.lost:
                 times.append(now + BUSY)
             if self._hold > now:
@@ -234,6 +238,10 @@ class Controller:
             self.read_events(TURN)
         healing = self._healing
         healing.collect_due(affected.dirty, now)
+        if affected.rerouted and self._routes_at <= now:
+            # All routes may be read for it, so of many changes the rest waits a little.
+            self._routes_at = now + SHORTEST
+            self._impact.collect_rerouted()
         if self._whole_at is not None and self._whole_at <= now:
             self._whole_at = None
             affected.whole = True

@@ -7,6 +7,7 @@ or got another name. The controller decides what is done about them.
 from __future__ import annotations
 
 from netalias.desired.index import DeclaredNames
+from netalias.kernel.netlink.announced import is_default
 from netalias.kinds import KINDS, UNLINKED
 from netalias.model import (
     AF_INET,
@@ -70,12 +71,13 @@ class Affected:
     to be compared. ``touched``: the aliases or their addresses may have changed; ``republish``: a
     device came, came up, or got a carrier or an IPv4 address, so it may have lost its proxy
     entries; ``expired``: a lease may have expired. ``stranded``: indexes of alias devices whose
-    main device has left the namespace.
+    main device has left the namespace. ``rerouted``: families of which a default route has
+    changed that a gateway may follow.
     """
 
     __slots__ = (
         "dirty", "doubtful", "down", "expired", "gone", "linked", "readdressed", "relabelled",
-        "renamed", "republish", "risen", "stranded", "touched", "whole",
+        "renamed", "republish", "rerouted", "risen", "stranded", "touched", "whole",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -88,6 +90,7 @@ class Affected:
         self.linked: set[int] = set()
         self.stranded: set[int] = set()
         self.readdressed: set[int] = set()
+        self.rerouted: set[int] = set()
         self.doubtful: dict[AliasName, bytes] = {}
         self.whole = self.expired = self.touched = self.republish = False
 
@@ -143,7 +146,9 @@ class Impact:
         if device is not None and event.what == LOCAL:
             self._mark([AliasName(device.name, event.subject.slot)], port_id)
             self.affected.touched = True
-        if device is not None and event.what == ROUTE:
+        if event.what == ROUTE and is_default(event.subject):
+            self.affected.rerouted |= self.wished.led & {event.subject.family}
+        elif device is not None and event.what == ROUTE:
             self._route(event, device, port_id)
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
@@ -171,6 +176,12 @@ class Impact:
             self._address(event, device, port_id)
         else:
             self._main(event, device)
+
+    def collect_rerouted(self) -> None:
+        """Mark the aliases whose gateway follows the default routes that have changed."""
+        if self.affected.rerouted:
+            self._mark(self.wished.following(self.affected.rerouted), 0)
+            self.affected.rerouted.clear()
 
     def _note_verdict(self, event: Event, device: Device) -> None:
         """Note whether an address with a lease went before the kernel had found it unique."""

@@ -141,7 +141,9 @@ class Report:
             return f"{item.name}: its address is tried again"
         if old is not None and old.expired:
             return f"the lease of {item.name} had run out: put right"
-        by = self._process(port_id)
+        by, goal = self._process(port_id), item.plan.goal
+        if goal is not None and _is_led_elsewhere(item):
+            return f"{item.name}: gateway {goal.type.format(goal.gateway)}, as the default route has"
         if item.sign == ADDED:
             return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
         after = f" after a change by {by}" if by else ""
@@ -202,6 +204,14 @@ def report_restored(journal: Journal, items: Sequence[Difference]) -> None:
     if items:
         names = ", ".join(str(item.name) for item in items[:FEW])
         journal.info(f"{counted(len(items), 'setting')} restored after a killed run ({names})")
+
+
+def _is_led_elsewhere(item: Difference) -> bool:
+    """Whether the way out of an alias becomes another one: the default route did, and nobody has
+    touched the alias."""
+    old, goal = item.plan.alias, item.plan.goal
+    led = any(isinstance(step, AddWay) for step in item.plan.steps)
+    return led and old is not None and goal is not None and old.gateway != goal.gateway
 
 
 def is_late(item: Difference) -> bool:

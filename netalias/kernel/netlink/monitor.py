@@ -14,6 +14,7 @@ from _struct import Struct, error  # type: ignore[attr-defined]
 
 from netalias.errors import NetaliasError, WireError
 from netalias.kernel.netlink import GET_LOCAL_ROUTES, codec
+from netalias.kernel.netlink.announced import FILTER, is_default
 from netalias.kernel.netlink.ethtool import Media
 from netalias.kernel.netlink.listed import arrange, is_late
 from netalias.kernel.netlink.subscription import ROOM, Subscription
@@ -67,33 +68,6 @@ RULE_GROUPS = (8, 19)
 """RTNLGRP_IPV4_RULE and RTNLGRP_IPV6_RULE of linux/rtnetlink.h."""
 RTM_DELRULE = 33
 
-RTPROT_KERNEL = 2
-LOAD_HALF, LOAD_BYTE, EQUAL, RETURN = 0x28, 0x30, 0x15, 0x06
-"""BPF_LD | BPF_H | BPF_ABS, with BPF_B, BPF_JMP | BPF_JEQ, BPF_RET of linux/bpf_common.h."""
-
-
-def _as_loaded(kind: int) -> int:
-    """A type of message as BPF loads it: in network order."""
-    return int.from_bytes(Struct("=H").pack(kind), "big")
-
-
-DELETED = b"".join(
-    Struct("=HBBI").pack(*instruction)
-    for instruction in (
-        (LOAD_HALF, 0, 0, 4),  # nlmsg_type
-        (EQUAL, 0, 2, _as_loaded(codec.RTM_DELROUTE)),
-        (LOAD_BYTE, 0, 0, 16 + 5),  # rtm_protocol
-        (EQUAL, 3, 2, RTPROT_KERNEL),
-        (EQUAL, 0, 2, _as_loaded(codec.RTM_NEWROUTE)),
-        (LOAD_BYTE, 0, 0, 16 + 5),
-        (EQUAL, 0, 1, PROTOCOL),
-        (RETURN, 0, 0, 0xFFFFFFFF),
-        (RETURN, 0, 0, 0),
-    )
-)
-"""Filter: of routes only ours, and the deletion of those of the kernel itself, and everything
-else."""
-
 NEXTHOP = Struct("=HBBi")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
@@ -109,8 +83,8 @@ class Monitor:
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *connected*: of the routes only the deletion of those that the kernel itself has added, and of
-    rules and routes with our mark, which the state knows nothing of; and our local routes, which it
-    does know. *latest*: of an address that changes several times between two readings only the last
+    rules and routes with our mark, and both changes of default routes, told alike; the state knows
+    nothing of these, but of our local routes. *latest*: of an address that changes several times between two readings only the last
     change, unless it is by the socket with this netlink port ID; and in a flood what is known, with
     ``lost``. *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is
     the descriptor of the socket of an earlier monitor, whose unread announcements are the first
@@ -142,7 +116,7 @@ class Monitor:
         groups = GROUPS + (ROUTE_GROUPS if routes else ())
         self._heard = Subscription(groups=groups, buffer=buffer, adopted=adopted)
         if connected:
-            self._heard.filter(DELETED)  # a host may have a million routes, and announce all
+            self._heard.filter(FILTER)
             for group in ROUTE_GROUPS + RULE_GROUPS:
                 self._heard.join(group)
         self._asked = Subscription()
@@ -220,7 +194,8 @@ class Monitor:
         # The route that a new one replaces, and those that it is joined with, are not named.
         key, kind, flags = word[0], *message[:2]
         if self._connected and kind == codec.RTM_NEWROUTE and key[0] == ROUTE:
-            return
+            if not is_default(key[2]):
+                return
         if key[0] == LOCAL and not self._connected:
             return
         if key[0] == RULE or (key[0] == ROUTE and self._connected):

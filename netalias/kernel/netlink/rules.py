@@ -226,9 +226,11 @@ def read_default(data: bytes, start: int, end: int) -> Default | None:
 
     Only one route to one gateway counts, and no route of ours.
     """
+    if end - start >= RTMSG.size and data[start + 1]:
+        return None  # first: there may be a million
     found = attributes_behind(data, start, end, RTMSG)
-    _, prefixlen, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
-    wrong = prefixlen or kind != RTN_UNICAST or protocol == PROTOCOL
+    _, _, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
+    wrong = kind != RTN_UNICAST or protocol == PROTOCOL
     if wrong or not {RTA_OIF, RTA_GATEWAY} <= found.keys():
         return None
     if _number(found, RTA_TABLE) != RT_TABLE_MAIN:
