@@ -154,7 +154,11 @@ def _alias(options: Options, words: list[str]) -> int:
             if not options.quiet:
                 complain(note, "warning: ")
         tell(options, done.all_steps)
-    if done.kind in ("macvlan", "ipvlan") and sys.stderr is not None and sys.stderr.isatty():
+    if (
+        done.kind in ("macvlan", "ipvlan", "dummy")
+        and sys.stderr is not None
+        and sys.stderr.isatty()
+    ):
         first = done.alias is None or done.alias.kind != done.kind
         if first and not (options.dry_run or options.quiet):
             _function("cli.firewall.tell")(options, done)

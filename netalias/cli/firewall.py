@@ -1,4 +1,5 @@
-"""Firewall rules that do not see an alias which becomes a device, for commands that make one."""
+"""What is told on a terminal of alias devices that a command has made: firewall rules that do not
+see them, and MACs of chance."""
 
 from __future__ import annotations
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.engine import Engine
     from netalias.plan import Plan
+
+
+BY_CHANCE = (
+    "/etc/machine-id holds no machine ID, so the MAC of a new alias device is random, another one each"
+    " time that it is made (systemd-machine-id-setup)"
+)
 
 
 def unseen_by_rules(
@@ -54,21 +61,28 @@ def pair_of(plan: Plan) -> Pair | None:
 
 class FirstDevices:
     """The alias devices that a command makes. When it is done, tell() tells which firewall rules do
-    not see the first ones of a main device."""
+    not see the first ones of a main device, and of MACs that follow from nothing."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._pairs: list[Pair] = []
+        self._chosen = False
 
     def take(self, items: Iterable[Difference]) -> None:
         """Note what was done."""
         for item in items:
+            goal = item.plan.goal
+            self._chosen = self._chosen or (goal is not None and goal.chosen)
             pair = pair_of(item.plan) if item.plan.kind in RECEIVING else None
             if pair is not None:
                 self._pairs.append(pair)
 
     def tell(self, engine: Engine) -> None:
-        """Tell of the rules. The engine has no lock: the programs that list them take time."""
+        """Tell of MACs and rules. The engine has no lock: the programs that list rules take
+        time."""
+        identity = engine.setup.identity if self._chosen else None
+        if identity is not None and not engine.within(identity)[0]:
+            complain(BY_CHANCE, "warning: ")
         if not self._pairs:
             return
         made = {pair.name for pair in self._pairs}
@@ -83,7 +97,8 @@ class FirstDevices:
 
 
 def tell(options: Options, plan: Plan) -> None:
-    """Tell which rules do not see the first device of an alias on its main device."""
+    """Tell of the MAC of a new alias device, and which rules do not see the first one on its main
+    device."""
     from netalias.plan.diff import ADDED
 
     assert plan.goal is not None

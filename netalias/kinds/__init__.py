@@ -93,7 +93,8 @@ class Goal:
     empty leave the choice to the kernel; with ``lenient`` a kind without an MTU ignores it; ``vrf``
     is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
     in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
-    ``device`` is the primary name of a new device.
+    ``device`` is the primary name of a new device; ``chosen``: its MAC was asked for by nobody, nor
+    had it before.
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
     address. ``hidden`` is the hidden device of a shard, or None; ``before`` are the steps of all
@@ -103,6 +104,7 @@ class Goal:
     __slots__ = (
         "address",
         "before",
+        "chosen",
         "device",
         "entry",
         "former",
@@ -168,6 +170,7 @@ class Goal:
         self.linklocal = linklocal
         self.hidden: Device | None = None
         self.before: Sequence[Step] = ()
+        self.chosen = False
 
     def like(self, name: AliasName, device: str, address: bytes) -> Goal:
         """The same goal for another alias, without an entry; *address* is packed."""

@@ -287,6 +287,7 @@ def settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
     goal.former, mac = observed.former(goal.name)
     random = goal.mac == RANDOM_MAC
     if random or (kind.own_mac and not goal.mac):
+        goal.chosen = not (random or mac)
         goal.mac = mac or observed.new_mac(goal.name, goal.main, random=random)
 
 

@@ -143,7 +143,9 @@ class Report:
             return f"the lease of {item.name} had run out: put right"
         by, goal = self._process(port_id), item.plan.goal
         if goal is not None and _is_led_elsewhere(item):
-            return f"{item.name}: gateway {goal.type.format(goal.gateway)}, as the default route has"
+            return (
+                f"{item.name}: gateway {goal.type.format(goal.gateway)}, as the default route has"
+            )
         if item.sign == ADDED:
             return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
         after = f" after a change by {by}" if by else ""

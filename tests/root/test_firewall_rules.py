@@ -230,11 +230,49 @@ def test_many_first_devices_on_a_terminal(host: Host, tmp_path: Path) -> None:
         host.cli.silent("eth9:5-6-")
 
 
-def on_terminal(cli: Command, *words: str, status: int = 0) -> str:
-    """What a command says on a terminal."""
+UNIDENTIFIED = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'mount --bind /dev/null /etc/machine-id; exec "$@"',
+    "-",
+)
+"""A command without a machine ID."""
+
+
+def test_a_mac_of_chance_on_a_terminal(cli: Command, tmp_path: Path) -> None:
+    """One line for a command that makes alias devices whose MAC follows from nothing: not for a
+    declared one, a word ``random``, a label, a standing device, nor with a machine ID or -q."""
+    conf, batch = tmp_path / "netalias.conf", tmp_path / "batch"
+    cli.namespace.ip("link add eth8 up type veth peer name p8")
+    conf.write_text("eth9:20-29 10.9.0.1+ kind macvlan\n")
+    batch.write_text("eth9:30 10.9.0.30 kind macvlan\neth9:31 10.9.0.31 kind macvlan\n")
+    alias = ("10.8.0.1", "kind")
+    for count, words in (
+        (1, ("eth9:1", *alias, "macvlan")),
+        (1, ("eth9:3-5", "10.8.0.3-5", "kind", "macvlan")),
+        (1, ("reconcile", str(conf))),
+        (1, ("batch", str(batch))),
+        (0, ("eth9:20", "mtu", "1400")),
+        (0, ("eth9:6", "10.8.0.6", "kind", "label")),
+        (0, ("eth8:8", "10.8.0.8", "kind", "macvlan", "hw", "ether", "02:00:00:00:00:08")),
+        (0, ("eth8:9", "10.8.0.9", "kind", "macvlan", "hw", "ether", "random")),
+        (0, ("-q", "eth8:10", "10.8.0.10", "kind", "macvlan")),
+    ):
+        assert on_terminal(cli, *words, before=UNIDENTIFIED).count("machine-id") == 2 * count
+    assert "machine-id" not in on_terminal(cli, "eth8:11", "10.8.0.11", "kind", "macvlan")
+
+
+def on_terminal(cli: Command, *words: str, status: int = 0, before: tuple[str, ...] = ()) -> str:
+    """What a command says on a terminal; *before* are the words of a program that runs it."""
     main, other = pty.openpty()
     process = cli.namespace.start(
-        command(*words), stdin=other, stdout=other, stderr=other, env=environment(TERM="dumb")
+        [*before, *command(*words)],
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        env=environment(TERM="dumb"),
     )
     os.close(other)
     said = b""
