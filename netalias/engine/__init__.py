@@ -451,11 +451,19 @@ class Engine:
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
-        result = plan(wish, observed, force=force)
+        doubled: list[Alias] = []
+        if len(observed.by_name) < len(observed.aliases):
+            from netalias.plan.doubled import join, others, removals
+
+            doubled = others(wish, observed)
+        result = plan(wish, observed.without(doubled) if doubled else observed, force=force)
+        if doubled:
+            join(result, doubled, observed)
         if self.setup.session is not None and not force:
-            protect(result, self.setup.session, observed)
+            for one in (result, *(removals(doubled, observed) if doubled else ())):
+                protect(one, self.setup.session, observed)
         alias = result.alias
-        if alias is not None and alias.kind == "label" and result.steps:
+        if alias is not None and (alias.kind == "label" or doubled) and result.steps:
             from netalias.plan.order import keep_secondaries
 
             keep_secondaries([result], observed.snapshot)

@@ -186,14 +186,25 @@ class Observed:
 
     def choose(self, name: AliasName, address: bytes, prefixlen: int) -> None:
         """Let find() find the alias to be kept of several with that name: ours come first, and of
-        labels, as a killed run leaves them, the one with this packed *address* and length."""
-        wanted = address, prefixlen
+        labels, as a killed run leaves them, the one with this packed *address*, and length."""
 
-        def worse(alias: Alias) -> tuple[bool, bool]:
-            label = alias.device is None
-            return not alias.ours, label and (alias.address, alias.asked) != wanted
+        def worse(alias: Alias) -> tuple[bool, bool, bool]:
+            label, other = alias.device is None, alias.address != address
+            return not alias.ours, label and other, label and (other or alias.asked != prefixlen)
 
         self.by_name[name].sort(key=worse)
+
+    def without(self, left: list[Alias]) -> Observed:
+        """The state once these aliases are gone."""
+        from netalias.observed.planned import without
+
+        snapshot = without(self.snapshot, left)
+        found = Observed(
+            snapshot, self.registry, self.group, self.able, self._macs, self._former,
+            self._outlets, self._raised,
+        )  # fmt: skip
+        found.lost = self.lost
+        return found
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses that may bring a connected route for *entry*: those of its main device, and
