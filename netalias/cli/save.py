@@ -8,17 +8,20 @@ from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.cli.show import named
 from netalias.desired import export
+from netalias.desired.lines import COMMENT
 from netalias.model import AF_INET, PROTOCOL
 from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.desired import Wish
     from netalias.desired.tasks import Task
     from netalias.engine import Engine
     from netalias.families import Registry
     from netalias.model import Alias, Snapshot
     from netalias.model.names import AliasName
+    from netalias.observed import Observed
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -31,6 +34,7 @@ def save(options: Options, words: list[str]) -> int:
     if options.only:
         main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]
+    early = _early(options, engine, observed, aliases)
     _find_sources(aliases, observed.snapshot)
     tasks = _tasks(engine.runtime.path, named(words), options.only)
     if options.json:
@@ -42,6 +46,7 @@ def save(options: Options, words: list[str]) -> int:
     else:
         lines = [*export.lines(aliases, observed.registry, mac=options.mac)]
         lines += [one.text for one in tasks]
+        lines += [_comment(alias) for alias in early if not alias.sheltered]
         shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
         write("".join(f"{shown(line)}\n" for line in lines))
     lost = _lost([alias for alias in aliases if alias.ours], observed.registry)
@@ -93,9 +98,47 @@ def _lost(aliases: list[Alias], registry: Registry) -> list[tuple[AliasName, str
     return found
 
 
+def _early(
+    options: Options, engine: Engine, observed: Observed, aliases: list[Alias]
+) -> list[Alias]:
+    """The IPv4 labels that come before own addresses of their main device, though no file declares
+    it (source on): who came first is no wish, so they are as if they came behind."""
+    found = [one for one in aliases if one.family == AF_INET and one.sheltered and one.ours]
+    if not found:
+        return []
+    declared = _declared(options, engine, observed)
+    early = [one for one in found if one.name not in declared or declared[one.name].source != "on"]
+    for alias in early:
+        alias.sheltered = False
+    return early
+
+
+def _declared(options: Options, engine: Engine, observed: Observed) -> dict[AliasName, Wish]:
+    """What the files of the watcher declare, or those of the host, as far as they can be read."""
+    from netalias.doctor.intended import wishes
+    from netalias.runtime.instance import running
+    from netalias.sources import default_files
+
+    watcher = running(engine.runtime.path) if engine.runtime.path else None
+    if watcher is None and options.netns:
+        return {}
+    files = watcher.files if watcher is not None else ()
+    try:
+        return wishes(files or default_files(), observed, [])[0]
+    except errors.NetaliasError:
+        return {}
+
+
+def _comment(alias: Alias) -> str:
+    return (
+        f"{COMMENT} {alias.name}: it came before the own addresses of {alias.name.main}, where no file"
+        " declares it; source on would keep it there"
+    )
+
+
 def _find_sources(aliases: list[Alias], snapshot: Snapshot) -> None:
     """Note which IPv4 aliases keep a network that their main device has itself (source on), as is
-    known already of labels that come before its own addresses."""
+    known already of labels that are declared to come before its own addresses."""
     from netalias.plan.routes import covers
 
     for alias in aliases:

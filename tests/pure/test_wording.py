@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from test_cli_memory import Command
 
-from netalias import errors
+from netalias import errors, sources
 from netalias.engine import Engine, Setup
+from netalias.model import AF_INET, address_text
 from netalias.watch.settings import Settings
 from netalias.watch.watcher import Watcher
 
@@ -60,6 +61,39 @@ def test_a_saved_source(run: Command, tmp_path: Path, kind: str) -> None:
     assert run("check", written(tmp_path, saved.replace("source on", "")), status=3)
     (first, _) = json.loads(run("-j", "save"))
     assert first["source"] == "on"
+
+
+@pytest.mark.parametrize("declared", ["source on", "", "unreadable"])
+def test_a_label_that_came_first(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str
+) -> None:
+    """That it stands before own addresses is saved where a file declares it. Else it is a fault,
+    which is told and not made to last: the saved line puts it right."""
+    run.split("eth1:0 10.7.0.5/24 kind label")
+    run.split("eth1:1 10.8.0.5/24 kind label")
+    file = written(tmp_path, f"eth1:1 10.8.0.5/24 kind label {declared}\n")
+    monkeypatch.setattr(sources, "default_files", lambda root="": [file])
+    run.memory.add_address("eth1", "10.9.0.1/24")
+    saved = run("save")
+    kept = declared == "source on"
+    lines, comments = saved.splitlines()[:2], saved.splitlines()[2:]
+    assert [line.endswith("source on") for line in lines] == [False, kept]
+    assert [line.split()[1] for line in comments] == ["eth1:0:", "eth1:1:"][: 1 if kept else 2]
+    fields = json.loads(run("-j", "save"))
+    assert ["source" in one for one in fields] == [False, kept]
+    again = str(tmp_path / "saved")
+    Path(again).write_text(saved)
+    assert run("check", again, status=3).count("source first -> last") == 2 - kept
+    run("reconcile", again)
+    main = run.memory.snapshot().device("eth1")
+    assert main is not None
+    entries = run.memory.snapshot().on(main.index)
+    order = [address_text(AF_INET, one.local) for one in entries if one.family == AF_INET]
+    assert order == (
+        ["10.8.0.5", "10.9.0.1", "10.7.0.5"] if kept else ["10.9.0.1", "10.7.0.5", "10.8.0.5"]
+    )
+    assert run("check", again) == ""
+    assert "came before" not in run("save")
 
 
 def test_an_address_of_another_label(run: Command) -> None:
