@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6
 from netalias.model.steps import (
+    LAST,
     REMOVE,
     REMOVE_PRIMARY,
     RETIRE,
@@ -164,9 +165,14 @@ def _members(networks: Iterable[Network], snapshot: Snapshot) -> dict[Network, l
 def _keep(leaving: list[Deletion], entries: list[Address], main: Device, *, coming: bool) -> None:
     """Order the deletions in one network, whose addresses are *entries* before them.
 
-    *coming*: addresses are added to the network between REMOVE and RETIRE.
+    *coming*: addresses are added to the network between REMOVE and RETIRE. What is deleted in LAST
+    comes back behind the others.
     """
-    for phase, last, follow in ((REMOVE, REMOVE_PRIMARY, False), (RETIRE, RETIRE_PRIMARY, coming)):
+    for phase, last, follow in (
+        (REMOVE, REMOVE_PRIMARY, False),
+        (RETIRE, RETIRE_PRIMARY, coming),
+        (LAST, LAST, False),
+    ):
         now = {step.address.local: (plan, step) for plan, step in leaving if step.phase == phase}
         primary = now.get(entries[0].local)
         entries = [entry for entry in entries if entry.local not in now]

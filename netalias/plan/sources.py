@@ -39,9 +39,9 @@ def _deprecates(
 
 
 def precedes(alias: Alias, main: Device, observed: Observed) -> bool:
-    """Whether the IPv4 label *alias* of *main* comes before an own primary address of it, and may
-    be put behind: the kernel adds an address behind those that are there. One with secondaries
-    stays, since one of them would take its place."""
+    """Whether the IPv4 label *alias* of *main* comes before an own primary address of it: the
+    kernel adds an address behind those that are there, and so it does with the secondary one that
+    it promotes (__inet_del_ifa of net/ipv4/devinet.c)."""
     own, entry = observed.own(main), alias.entry
     if entry is None or own.first is None or not alias.sheltered:
         return False
@@ -49,7 +49,7 @@ def precedes(alias: Alias, main: Device, observed: Observed) -> bool:
         entries = observed.snapshot.on(main.index)
         if entries.index(entry) > entries.index(own.first):
             return False
-    return observed.heir(entry) is None
+    return True
 
 
 def _comes_last(

@@ -13,6 +13,7 @@ from speaking import REALMS, ROUTER, World, hold
 from test_plan_compare import Declared
 from watched import Watched
 
+from netalias import errors
 from netalias.desired.export import lines
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
@@ -20,6 +21,7 @@ from netalias.model import (
     AF_INET,
     FOREVER,
     IFA_F_DADFAILED,
+    PROTOCOL,
     RT_SCOPE_LINK,
     RT_SCOPE_UNIVERSE,
     Address,
@@ -27,6 +29,7 @@ from netalias.model import (
     prefix,
 )
 from netalias.model.leases import RenewAddress
+from netalias.model.steps import SetLink
 from netalias.runtime.private import PrivateDirectory
 
 V6 = "2001:db8:7::41"
@@ -158,6 +161,33 @@ def test_own_hosts_come_before_the_label(stage: Declared, words: str, own: str) 
     now = entry_of(stage)
     assert now == entry
     assert not lines(stage.engine.show(), stage.engine.registry)[0].endswith("source on")
+
+
+ADOPTED = ("10.3.0.1/24", "10.3.0.2/24", "10.3.0.3/24")
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+@pytest.mark.parametrize("how", ["reconcile", "command"])
+def test_a_label_with_secondary_addresses(stage: Declared, promote: int, how: str) -> None:
+    """As an adopted one has them: one of them is primary then, behind the own address too; none is
+    lost, whatever promote_secondaries says, and a secondary one needs nothing."""
+    text = "".join(f"eth0:{slot} {one} kind label\n" for slot, one in enumerate(ADOPTED))
+    main = stage.device("eth0")
+    conf = {"promote_secondaries": promote}
+    assert stage.kernel.apply([SetLink("eth0", main.index, conf=conf)]) == []
+    for slot, one in enumerate(ADOPTED):
+        fields = {"broadcast": bytes((10, 3, 0, 255)), "protocol": PROTOCOL}
+        stage.kernel.add_address("eth0", one, label=f"eth0:{slot}", **fields)
+    stage.kernel.add_address("eth0", "10.1.0.1/24")
+    if how == "command":
+        stage(f"eth0:0 {ADOPTED[0]}")
+        assert locals_of(stage.kernel) == ["10.1.0.1", "10.3.0.2", "10.3.0.3", "10.3.0.1"]
+    else:
+        assert "~ eth0:0 10.3.0.1/24 source first -> last" in stage.lines(text)
+    assert stage.reconcile(text).status == errors.STATUS_OK
+    first, *others = locals_of(stage.kernel)
+    assert (first, sorted(others)) == ("10.1.0.1", ["10.3.0.1", "10.3.0.2", "10.3.0.3"])
+    assert stage.lines(text) == []
 
 
 def test_the_command_puts_a_label_behind(stage: Declared) -> None:

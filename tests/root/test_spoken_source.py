@@ -99,20 +99,39 @@ def test_the_default_route_beside_a_network_of_the_alias(
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
 
 
-def test_an_adopted_label_with_secondary_addresses(veth: Namespace) -> None:
-    """It stays before the own address, and the command of doctor mends that."""
+@pytest.mark.parametrize("promote", [0, 1])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_adopted_label_with_secondary_addresses(
+    veth: Namespace, promote: int, late: bool
+) -> None:
+    """It comes behind the own address by adopt, or where that comes later by what doctor advises;
+    nothing is lost, nor a route that names it as the source."""
     cli = Doctor(veth)
-    veth.run(["sysctl", "-qw", "net.ipv4.conf.eth9.promote_secondaries=1"])
-    for slot in (1, 2):
+    veth.run(["sysctl", "-qw", f"net.ipv4.conf.eth9.promote_secondaries={promote}"])
+    for slot in (1, 2, 3):
         veth.ip(f"addr add 10.3.0.{slot}/24 dev eth9 label eth9:{slot}")
-    veth.ip("addr add 10.1.0.1/24 dev eth9")
-    veth.ip("route add default via 10.2.0.1 dev eth9 onlink")
+    veth.ip("route add 10.7.0.0/16 via 10.3.0.99 src 10.3.0.1")
+    own = "addr add 10.1.0.1/24 dev eth9"
+    if not late:
+        veth.ip(own)
     cli.silent("adopt", "eth9")
-    assert source(veth, "198.51.100.1") == "10.3.0.1"
-    (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
-    cli.sh(found["command"])
+    if late:
+        veth.run(["sysctl", "-qw", f"net.ipv4.conf.eth9.promote_secondaries={promote}"])
+        veth.ip(own)
+    veth.ip("route add default via 10.2.0.1 dev eth9 onlink")
+    if late:
+        assert source(veth, "198.51.100.1") == "10.3.0.1"
+        (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
+        cli.sh(found["command"])
     assert source(veth, "198.51.100.1") == "10.1.0.1"
+    assert source(veth, "10.3.0.50") in ("10.3.0.1", "10.3.0.2", "10.3.0.3")
+    assert source(veth, "10.7.0.1") == "10.3.0.1"
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
+    lines = "eth9:1-3 10.3.0.1-3/24 kind label\n"
+    assert "source first" not in cli.run("check", "-", input=lines).stdout
+    assert cli.run("reconcile", "-", input=lines).returncode == 0
+    assert cli.run("check", "-", input=lines).returncode == 0
+    assert source(veth, "198.51.100.1") == "10.1.0.1"
 
 
 def test_the_source_through_a_route_without_a_router(veth: Namespace) -> None:

@@ -6,7 +6,6 @@ from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import WARNING, Finding, finding, netalias
 from netalias.model import AF_INET, AF_INET6, address_text, prefix
 from netalias.observed.labels import Own
-from netalias.plan.sources import precedes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +27,7 @@ def source_address(facts: Facts) -> Iterator[Finding]:
                     if alias is not None:
                         speakers.setdefault(alias.address, (alias, []))[1].append(where)
             for alias, places in speakers.values():
-                stays = family == AF_INET and not precedes(alias, main, facts.observed)
-                yield _finding(alias, own, list(dict.fromkeys(places)), stays=stays)
+                yield _finding(alias, own, list(dict.fromkeys(places)))
 
 
 def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Alias | None:
@@ -51,10 +49,9 @@ def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Al
     return None
 
 
-def _finding(alias: Alias, own: Sequence[Address], places: list[str], *, stays: bool) -> Finding:
+def _finding(alias: Alias, own: Sequence[Address], places: list[str]) -> Finding:
     """The finding that the host sends to *places* from an alias, not from one of its *own*
-    addresses: that in the network of the alias, else the first. *stays*: what gives it the same
-    address again leaves an IPv4 label where it is."""
+    addresses: that in the network of the alias, else the first."""
     entry = alias.entry
     assert entry is not None
     text = f"{text_of(alias)}/{alias.asked}"
@@ -69,10 +66,7 @@ def _finding(alias: Alias, own: Sequence[Address], places: list[str], *, stays: 
     elif alias.family == AF_INET6:
         why, command = "it is not deprecated", netalias(alias.name, "deprecated")
     else:
-        why = "it comes before that in the list of addresses"
-        command = netalias(alias.name, text)
-        if stays:  # a label with secondary addresses
-            command = f"{netalias(alias.name, '-')} && {command} kind {alias.kind}"
+        why, command = "it comes before that in the list of addresses", netalias(alias.name, text)
     beside = (one for one in own if prefix.contains(one.local, one.prefixlen, alias.address))
     other = next(beside, own[0])
     return finding(
