@@ -1,4 +1,4 @@
-"""What is told on a terminal of alias devices that a command has made: firewall rules that do not
+"""Warnings on a terminal about alias devices that a command has made: firewall rules that do not
 see them, and MACs of chance."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 BY_CHANCE = (
-    "/etc/machine-id holds no machine ID, so the MAC of a new alias device is random, another one each"
-    " time that it is made (systemd-machine-id-setup)"
+    "/etc/machine-id holds no machine ID, so the MAC of a new alias device is random, another one"
+    " each time that it is made (systemd-machine-id-setup)"
 )
 
 

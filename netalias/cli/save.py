@@ -114,7 +114,8 @@ def _early(
 
 
 def _declared(options: Options, engine: Engine, observed: Observed) -> dict[AliasName, Wish]:
-    """What the files of the watcher declare, or those of the host, as far as they can be read."""
+    """The aliases that the files of the watcher declare, or those of the host, as far as they can
+    be read."""
     from netalias.doctor.intended import wishes
     from netalias.runtime.instance import running
     from netalias.sources import default_files
@@ -131,8 +132,8 @@ def _declared(options: Options, engine: Engine, observed: Observed) -> dict[Alia
 
 def _comment(alias: Alias) -> str:
     return (
-        f"{COMMENT} {alias.name}: it came before the own addresses of {alias.name.main}, where no file"
-        " declares it; source on would keep it there"
+        f"{COMMENT} {alias.name}: it came before the own addresses of {alias.name.main}, where no"
+        " file declares it; source on would keep it there"
     )
 
 

@@ -26,8 +26,8 @@ AUTO = "auto"
 class Index:
     """DeclaredNames aliases by name and by address.
 
-    ``on_down``, FREE or KEEP, holds for aliases whose line does not say. ``led`` are the families of
-    those whose gateway is that of a default route.
+    ``on_down``, FREE or KEEP, holds for aliases whose line does not say. ``led`` are the families
+    of those whose gateway is that of a default route.
     """
 
     def __init__(self, declared: Declarations, on_down: str = FREE) -> None:

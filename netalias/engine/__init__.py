@@ -451,19 +451,17 @@ class Engine:
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
-        doubled: list[Alias] = []
+        session = self.setup.session if not force else None
         if len(observed.by_name) < len(observed.aliases):
-            from netalias.plan.doubled import join, others, removals
+            from netalias.plan.doubled import planned
 
-            doubled = others(wish, observed)
-        result = plan(wish, observed.without(doubled) if doubled else observed, force=force)
-        if doubled:
-            join(result, doubled, observed)
-        if self.setup.session is not None and not force:
-            for one in (result, *(removals(doubled, observed) if doubled else ())):
-                protect(one, self.setup.session, observed)
+            result = planned(wish, observed, session, force=force)
+        else:
+            result = plan(wish, observed, force=force)
+            if session is not None:
+                protect(result, session, observed)
         alias = result.alias
-        if alias is not None and (alias.kind == "label" or doubled) and result.steps:
+        if alias is not None and alias.kind == "label" and result.steps:
             from netalias.plan.order import keep_secondaries
 
             keep_secondaries([result], observed.snapshot)

@@ -194,18 +194,6 @@ class Observed:
 
         self.by_name[name].sort(key=worse)
 
-    def without(self, left: list[Alias]) -> Observed:
-        """The state once these aliases are gone."""
-        from netalias.observed.planned import without
-
-        snapshot = without(self.snapshot, left)
-        found = Observed(
-            snapshot, self.registry, self.group, self.able, self._macs, self._former,
-            self._outlets, self._raised,
-        )  # fmt: skip
-        found.lost = self.lost
-        return found
-
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses that may bring a connected route for *entry*: those of its main device, and
         those of all aliases that are up."""

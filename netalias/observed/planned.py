@@ -71,7 +71,7 @@ class Planned(Observed):
         self.snapshot = observed.snapshot
         if left:
             self.aliases = [alias for alias in observed.aliases if id(alias) not in gone]
-            self.snapshot = without(observed.snapshot, left)
+            self.snapshot = _without(observed.snapshot, left)
         self._routes: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._equal: dict[bytes, list[Address]] | None = None
@@ -243,7 +243,23 @@ class Planned(Observed):
         return entry.protocol == PROTOCOL
 
 
-def without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
+def without(observed: Observed, left: list[Alias]) -> Observed:
+    """The observed state as it will be once the aliases *left* have gone."""
+    found = Observed(
+        _without(observed.snapshot, left),
+        observed.registry,
+        observed.group,
+        observed.able,
+        observed._macs,
+        observed._former,
+        observed._outlets,
+        observed._raised,
+    )
+    found.lost = observed.lost
+    return found
+
+
+def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
     """A copy without the devices and addresses of the aliases *left*."""
     devices = {alias.device.index for alias in left if alias.device is not None}
     entries = {id(alias.entry) for alias in left}

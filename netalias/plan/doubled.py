@@ -4,13 +4,35 @@ one. Pure."""
 from __future__ import annotations
 
 from netalias.model.names import AliasName
-from netalias.plan import Plan, unmade
+from netalias.observed.planned import without
+from netalias.plan import Plan, plan, protect, unmade
+from netalias.plan.order import keep_secondaries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netalias.desired import Wish
     from netalias.model import Alias
     from netalias.observed import Observed
+
+LABEL = "label"
+
+
+def planned(
+    wish: Wish, observed: Observed, session: Callable[[], bytes] | None, *, force: bool
+) -> Plan:
+    """The plan of a single *wish*, by which only one alias is left that has its name. Raises as
+    plan() does, and with *session* as protect()."""
+    left = others(wish, observed)
+    result = plan(wish, without(observed, left) if left else observed, force=force)
+    join(result, left, observed)
+    if session is not None:
+        for one in (result, *removals(left, observed)):
+            protect(one, session, observed)
+    if left and (result.alias is None or result.alias.kind != LABEL):
+        keep_secondaries([result], observed.snapshot)  # as of a label by the caller
+    return result
 
 
 def others(wish: Wish, observed: Observed) -> list[Alias]:
@@ -24,7 +46,7 @@ def others(wish: Wish, observed: Observed) -> list[Alias]:
     if length is None:
         length = wish.type.bits if wish.type is not None else 0
     observed.choose(name, wish.address, length)
-    return [one for one in observed.by_name[name][1:] if one.ours and one.kind == "label"]
+    return [one for one in observed.by_name[name][1:] if one.ours and one.kind == LABEL]
 
 
 def removals(left: list[Alias], observed: Observed) -> list[Plan]:

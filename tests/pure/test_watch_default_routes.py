@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from watched import Watched
 
+from netalias.kernel.memory.rules import Rules
 from netalias.model import AF_INET, AF_INET6
 from netalias.system.backoff import SHORTEST
 
@@ -54,11 +55,9 @@ def test_of_many_changes_the_first_and_the_last_count(
 ) -> None:
     """All routes may be read for each: once in SHORTEST seconds, however many there are; the repair
     of something else does not wait for that."""
-    asked = []
-    routing = led.kernel.routing()
-    monkeypatch.setattr(
-        type(routing), "read", lambda self, read=type(routing).read: asked.append(1) or read(self)
-    )
+    asked: list[int] = []
+    read = Rules.read
+    monkeypatch.setattr(Rules, "read", lambda self: asked.append(1) or read(self))
     for number in range(100):
         led.kernel.add_default("eth0", f"10.0.0.{100 + number}")
         led.quiet()

@@ -84,9 +84,9 @@ class Monitor:
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *connected*: of the routes only the deletion of those that the kernel itself has added, and of
     rules and routes with our mark, and both changes of default routes, told alike; the state knows
-    nothing of these, but of our local routes. *latest*: of an address that changes several times between two readings only the last
-    change, unless it is by the socket with this netlink port ID; and in a flood what is known, with
-    ``lost``. *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is
+    nothing of these, but of our local routes. *latest*: of an address that changes several times
+    between two readings only the last change, unless it is by the socket with this netlink port ID;
+    and in a flood what is known, with ``lost``. *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is
     the descriptor of the socket of an earlier monitor, whose unread announcements are the first
     events after start(). ``port_id`` is the netlink port ID of the request behind the event that is
     being given, 0 if there is none, or none is known. ``lost``: announcements were lost, and
@@ -193,9 +193,9 @@ class Monitor:
             return
         # The route that a new one replaces, and those that it is joined with, are not named.
         key, kind, flags = word[0], *message[:2]
-        if self._connected and kind == codec.RTM_NEWROUTE and key[0] == ROUTE:
-            if not is_default(key[2]):
-                return
+        new = kind == codec.RTM_NEWROUTE and key[0] == ROUTE
+        if new and self._connected and not is_default(key[2]):
+            return
         if key[0] == LOCAL and not self._connected:
             return
         if key[0] == RULE or (key[0] == ROUTE and self._connected):
