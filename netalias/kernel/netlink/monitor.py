@@ -86,12 +86,13 @@ class Monitor:
     rules and routes with our mark, and both changes of default routes, told alike; the state knows
     nothing of these, but of our local routes. *latest*: of an address that changes several times
     between two readings only the last change, unless it is by the socket with this netlink port ID;
-    and in a flood what is known, with ``lost``. *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is
-    the descriptor of the socket of an earlier monitor, whose unread announcements are the first
-    events after start(). ``port_id`` is the netlink port ID of the request behind the event that is
-    being given, 0 if there is none, or none is known. ``lost``: announcements were lost, and
-    reading everything again has failed, or some were lost during it; read() tries it again.
-    ``missed``: some were lost since the reader has reset it. Raises KernelError.
+    and in a flood what is known, with ``lost``. *buffer* is the size of the receive buffers in
+    bytes, 0 for large ones; *adopted* is the descriptor of the socket of an earlier monitor, whose
+    unread announcements are the first events after start(). ``port_id`` is the netlink port ID of
+    the request behind the event that is being given, 0 if there is none, or none is known.
+    ``lost``: announcements were lost, and reading everything again has failed, or some were lost
+    during it; read() tries it again. ``missed``: some were lost since the reader has reset it.
+    Raises KernelError.
     """
 
     def __init__(
