@@ -191,7 +191,8 @@ class _Local:
 
 
 def _macs(snapshot: Snapshot) -> set[bytes]:
-    return {device.mac for device in snapshot.devices.values()}
+    absent = {mac for some in snapshot.absent.values() for _, _, mac in some}
+    return absent.union(device.mac for device in snapshot.devices.values())
 
 
 def _of(one: Claim, error: errors.StateError) -> errors.StateError:

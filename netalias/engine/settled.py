@@ -55,6 +55,7 @@ def observe(engine: Engine, declared: Declarations) -> Looked:
     sifted = found[-1]
     if not is_sure(declared, observed, bare, sifted):
         return Looked(engine.recognise(sifted.whole()), declared)
+    sifted.note_absent()
     looked = Looked(observed, declared)
     looked.asked = rest(declared, sifted)
     looked.whole = lambda: engine.recognise(sifted.whole())

@@ -417,12 +417,12 @@ class Alias(Value):
 
 class Snapshot:
     """One consistent reading: devices by index, in ascending order, addresses by device, and the
-    LocalRoutes (local_routes.py).
-
-    ``device`` is called with a primary or alternative name: the device, or None.
+    LocalRoutes (local_routes.py). ``device`` is called with a primary or alternative name: the
+    device, or None. ``absent`` are the macvlans that were left out (bare.py), by the index of their
+    lower device.
     """
 
-    __slots__ = ("_uppers", "addresses", "device", "devices", "local_routes")
+    __slots__ = ("_uppers", "absent", "addresses", "device", "devices", "local_routes")
 
     def __init__(
         self,
@@ -431,6 +431,7 @@ class Snapshot:
         local_routes: Sequence[Any] = (),
     ) -> None:
         self.local_routes = local_routes
+        self.absent: Mapping[int, Sequence[tuple[str, int, bytes]]] = {}
         self.devices: dict[int, Device] = {}
         self.addresses: dict[int, list[Address]] = {}
         names: dict[str, Device] = {}
@@ -461,14 +462,13 @@ class Snapshot:
 
     def count(self, index: int, kind: str) -> int:
         """The number of devices of this *kind* that are stacked on the one with this index."""
-        return sum(upper.kind == kind for upper in self.uppers(index))
+        absent = self.absent.get(index, ()) if kind == "macvlan" else ()
+        return sum(upper.kind == kind for upper in self.uppers(index)) + len(absent)
 
     def carries(self, device: Device, kinds: Collection[str]) -> bool:
         """Whether a device of one of these kinds, alias or not, is stacked on *device*."""
-        for upper in self.uppers(device.index):
-            if upper.kind in kinds and upper.link == device.index:
-                return True
-        return False
+        uppers = self.uppers(device.index)
+        return any(upper.kind in kinds and upper.link == device.index for upper in uppers)
 
     def master(self, device: Device, kinds: Collection[str]) -> Device | None:
         """The master of *device*, if it is of one of these kinds."""

@@ -75,6 +75,13 @@ class Sifted:
         self.devices = devices
         self.whole = whole
 
+    def note_absent(self) -> None:
+        """Note in ``snapshot`` which devices it is without."""
+        mains = {self.snapshot.device(name): some for name, some in self.devices.items()}
+        self.snapshot.absent = {
+            main.index: [*some.values()] for main, some in mains.items() if main is not None
+        }
+
 
 def is_bare(entry: Address) -> bool:
     """Whether an address has nothing but its label, at most."""

@@ -32,7 +32,7 @@ from netalias.model.names import AliasName
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
@@ -137,7 +137,9 @@ class Observed:
             self._find_former = self._former()
         index, mac = self._find_former(name) or (0, b"")
         free = mac and self._macs_taken().setdefault(mac, name) == name
-        return 0 if index in self.snapshot.devices else index, mac if free else b""
+        snapshot = self.snapshot
+        there = index in snapshot.devices or index in _column(snapshot, 1)
+        return 0 if there else index, mac if free else b""
 
     def new_mac(self, name: AliasName, main: Device, *, random: bool = False) -> bytes:
         """A MAC for the new device of an alias that no other device of the namespace has; empty
@@ -152,6 +154,7 @@ class Observed:
         """The MACs of the present devices and of those that are planned."""
         if self._taken is None:
             self._taken = {device.mac: None for device in self.snapshot.devices.values()}
+            self._taken.update(dict.fromkeys(_column(self.snapshot, 2)))
         return self._taken
 
     @property
@@ -263,6 +266,11 @@ class Observed:
         """The name of the device that has an address."""
         device = self.snapshot.devices.get(entry.index)
         return device.name if device is not None else f"device {entry.index}"
+
+
+def _column(snapshot: Snapshot, column: int) -> Iterable[Any]:
+    """The ifindexes (1) or MACs (2) of the macvlans that *snapshot* is without."""
+    return (one[column] for some in snapshot.absent.values() for one in some)
 
 
 def _any(kind: str) -> bool:

@@ -263,7 +263,7 @@ def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
     """A copy without the devices and addresses of the aliases *left*."""
     devices = {alias.device.index for alias in left if alias.device is not None}
     entries = {id(alias.entry) for alias in left}
-    return Snapshot(
+    found = Snapshot(
         [device for index, device in snapshot.devices.items() if index not in devices],
         [
             entry
@@ -274,3 +274,5 @@ def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
         ],
         snapshot.local_routes,
     )
+    found.absent = snapshot.absent
+    return found

@@ -2,8 +2,10 @@
 
 On a bare label (model/bare.py) no other alias depends: it is a host address, so it has
 no network, no secondary addresses and no route. So the comparison may leave it out on both sides.
-A new alias depends on the MACs, names and indexes of present devices. So bare devices may be left
-out only where that finds no difference, or nothing but macvlans that go (stands()).
+A new alias depends on the MACs, indexes and number of present devices, which are noted
+(Snapshot.absent); its name and address are its own in all that is declared, as what was left out
+is. So bare devices may be left out where that finds no difference, or nothing but macvlans that
+come or go (stands()).
 One of each main device stays: the presence of aliases says that the main device is still the one
 whose sysctls were changed, and that these are needed (plan/sysctls.py).
 """
@@ -17,7 +19,7 @@ from netalias.model.bare import KIND, Bare
 from netalias.model.names import NAME_MAX
 from netalias.observed.labels import Own
 from netalias.observed.remnants import is_marked
-from netalias.plan.diff import REMOVED
+from netalias.plan.diff import ADDED, REMOVED
 from netalias.plan.unchanged import is_plain
 
 TYPE_CHECKING = False
@@ -138,14 +140,18 @@ def _carries(alias: Alias) -> bool:
 
 def stands(diff: Diff, mains: Collection[str]) -> bool:
     """Whether *diff* would be the same with the macvlans that were left out on these main devices:
-    nothing differs, or nothing but that macvlans go, which need to know no other one, and of each
-    main device one stays."""
-    if diff.skipped or diff.renewals or not all(map(_only_goes, diff.items)):
+    nothing differs, or nothing but that macvlans go, which need to know no other one, or come, with
+    a name and an address that are declared once only; and of each main device one stays."""
+    coming = [item for item in diff.items if item.sign == ADDED]
+    going = [item for item in diff.items if item.sign != ADDED]
+    if diff.skipped or diff.renewals or not all(map(_only_goes, going)):
         return False
-    going = {id(item.plan.alias) for item in diff.items}
-    aliases = diff.observed.aliases if going else ()
-    staying = {one.name.main for one in aliases if id(one) not in going and _carries(one)}
-    return not going or staying.issuperset(mains)
+    if not all(map(_only_comes, coming)):
+        return False
+    gone = {id(item.plan.alias) for item in going}
+    aliases = diff.observed.aliases if diff.items else ()
+    staying = {one.name.main for one in aliases if id(one) not in gone and _carries(one)}
+    return not diff.items or staying.issuperset(mains)
 
 
 def _only_goes(item: Difference) -> bool:
@@ -154,6 +160,14 @@ def _only_goes(item: Difference) -> bool:
     if item.sign != REMOVED or alias is None or not _carries(alias):
         return False
     return alias.entry is not None and not alias.entry.networked
+
+
+def _only_comes(item: Difference) -> bool:
+    """Whether a macvlan with an IPv4 host address is added, of which nothing is to be noted."""
+    goal, wish = item.plan.goal, item.model
+    if item.plan.kind != KIND or goal is None or goal.type.family != AF_INET or wish is None:
+        return False
+    return is_plain(wish) and not (item.plan.notes or goal.before)
 
 
 def rest(declared: Declarations, found: Sifted) -> Declarations:

@@ -12,6 +12,7 @@ from netalias.engine import Engine, reconcile
 from netalias.engine import announce as announcing
 from netalias.kernel.memory import Memory
 from netalias.packets import NEAR
+from netalias.plan import settled
 
 
 @pytest.fixture(params=[NEAR, NEAR + 2])
@@ -69,6 +70,22 @@ def test_a_reconciliation(crowd: Crowd) -> None:
     """That makes one alias beside the others."""
     crowd.do("eth0:0-")
     crowd.reconcile("eth0:0 10.0.0.1 kind macvlan\n")
+    assert crowd.heard() == [(crowd.sender, crowd.mac)]
+
+
+def test_a_reconciliation_that_leaves_out_what_is_as_declared(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The macvlans of which it makes no objects count."""
+    monkeypatch.setattr(settled, "MANY", 1)
+    text = "".join(f"eth0:{slot} 10.0.{slot}.1 kind macvlan\n" for slot in range(NEAR + 2))
+    count = len(crowd.engine.observe().aliases)
+    crowd.do("eth0:0-")
+    lines = text.splitlines(keepends=True)[:count]
+    declared = declarations.parse([("t", "".join(lines))], crowd.engine.registry)
+    with crowd.engine.transaction():
+        outcome = reconcile.reconcile(crowd.engine, declared, reconcile.Rules())
+    assert len(outcome.diff.devices) > NEAR // 2
     assert crowd.heard() == [(crowd.sender, crowd.mac)]
 
 

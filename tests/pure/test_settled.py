@@ -11,6 +11,7 @@ from netalias.engine.reconcile import Rules, reconcile
 from netalias.errors import NetaliasError
 from netalias.kernel.memory import Memory
 from netalias.model import PROTOCOL
+from netalias.model.steps import CreateLink
 from netalias.plan import settled
 from netalias.plan.diff import Diff
 from netalias.views.diff import line
@@ -151,16 +152,13 @@ def test_one_changed_among_many_is_verified(switch: pytest.MonkeyPatch) -> None:
 
 
 def test_devices_are_left_out_where_nothing_differs(switch: pytest.MonkeyPatch) -> None:
-    """A new alias depends on the names, MACs and indexes of present devices, so they are there."""
+    """All but one of a main device."""
     stage = Declared(Memory(kinds=("macvlan",)))
     text = "eth0:0-19 10.0.0.1-20 kind macvlan\n"
     stage.reconcile(text)
     quick = stage.check(text)
     assert (quick.settled, quick.present, quick.wished) == (19, 20, 20)
     assert len(quick.observed.snapshot.devices) == 5
-    other = stage.check(text + "eth0:30 10.0.0.30 kind macvlan\n")
-    assert other.settled == 0
-    assert len(other.observed.snapshot.devices) == 24
 
 
 def test_devices_that_are_left_out_are_noted(switch: pytest.MonkeyPatch) -> None:
@@ -214,10 +212,66 @@ def test_macvlans_that_go_are_removed_without_a_look_at_those_that_stay(
 def test_macvlans_that_go_are_compared_with_all_where_none_of_the_others_stays(
     switch: pytest.MonkeyPatch,
 ) -> None:
-    """Everything is compared where the macvlan that is to stay is lost, or a new one comes."""
+    """Everything is compared where the macvlan that is to stay is lost."""
     stage = Declared(Memory(kinds=("macvlan",)))
     stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\n")
-    rest = "eth0:5-29 10.0.0.6-30 kind macvlan\n"
-    assert not both(stage, f"{rest}eth0:40 10.0.0.41 kind macvlan\n", switch).devices
     stage.kernel.remove_device("eth0_5")
-    assert not both(stage, rest, switch).devices
+    assert not both(stage, "eth0:5-29 10.0.0.6-30 kind macvlan\n", switch).devices
+
+
+def test_macvlans_that_come_are_made_without_a_look_at_those_that_stay(
+    switch: pytest.MonkeyPatch,
+) -> None:
+    """One of each main device says what its siblings are; others may go at the same time."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    stage.reconcile("eth0:0-29 10.0.0.1-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n")
+    text = "eth0:5-29 10.0.0.6-30 kind macvlan\neth1:0-29 10.1.0.1-30 kind macvlan\n"
+    more = f"{text}eth0:40-42 10.0.0.41-43 kind macvlan\neth1:40 10.1.0.42\n"
+    found = both(stage, more, switch)
+    assert (len(found.items), found.removed, len(found.devices)) == (9, 5, 53)
+    outcome = stage.reconcile(more)
+    assert (len(outcome.done), outcome.wrong, outcome.status) == (9, [], 0)
+    assert stage.check(more).same
+
+
+def test_a_new_macvlan_gets_neither_the_mac_nor_the_index_of_one_that_is_left_out(
+    switch: pytest.MonkeyPatch,
+) -> None:
+    """A former one does not get them back, either."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    text = "eth0:0-19 10.0.0.1-20 kind macvlan\n"
+    stage.reconcile(text)
+    former = stage.kernel.device("eth0_7")
+    stage.kernel.remove_device("eth0_8")
+    stage.kernel.set_device("eth0_7", name="eth0_8")
+    node = stage.kernel._links.nodes[former.index]
+    node.altnames, node.ifalias = ("eth0:8",), "netalias eth0:8"
+    stage.kernel.remove_address("eth0_8", "10.0.0.8/32")
+    stage.kernel.add_address("eth0_8", "10.0.0.9/32", label="eth0_8", protocol=PROTOCOL)
+    found = both(stage, text, switch)
+    assert len(found.devices) == 18
+    (item,) = found.items
+    create = next(step for step in item.plan.steps if isinstance(step, CreateLink))
+    assert create.former != former.index
+    assert create.mac != former.mac
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "eth0:40 10.0.0.41/24 kind macvlan",
+        "eth0:40 10.0.0.41 kind macvlan gateway 10.0.0.200",
+        "eth0:40 2001:db8::41 kind macvlan",
+        "eth0:40 10.0.0.41 kind label",
+        "eth0:40 10.0.0.255 kind macvlan\neth0:41 10.0.0.41/24 kind macvlan",
+    ],
+)
+def test_what_may_depend_on_others_is_compared_with_all(
+    switch: pytest.MonkeyPatch, more: str
+) -> None:
+    """The plan, its notes and the reasons are those by all devices."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    text = "eth0:0-29 10.0.0.1-30 kind macvlan\neth0:100-129 10.0.0.131-160 kind label\n"
+    stage.reconcile(text)
+    assert stage.check(text).devices
+    assert not both(stage, f"{text}{more}\n", switch).devices

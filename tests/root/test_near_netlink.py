@@ -12,12 +12,14 @@ from support import Namespace
 from netalias import desired, errors
 from netalias.engine import Engine, Setup
 from netalias.kernel.netlink import Netlink
-from netalias.kernel.netlink.codec import NLM_F_DUMP_INTR
+from netalias.kernel.netlink.codec import BRIEF, HEADER, NLM_F_DUMP_INTR, RTM_GETLINK
 from netalias.model.commands import command
 from netalias.model.names import AliasName
 
 MOST = 64 << 10
 """Bytes that may be read from the kernel, however many devices there are."""
+DUMP = 0x301
+"""NLM_F_REQUEST | NLM_F_DUMP."""
 MACVLANS = "eth9:0-99 10.1.0.0/32+ kind macvlan\neth9:100-119 2001:db8::0/128+ kind macvlan\n"
 LABELS = "eth9:200-699 10.2.0.0/32+ kind label\neth9:700-899 2001:db8:2::0/128+ kind label\n"
 WISHES = (
@@ -45,12 +47,17 @@ WISHES = (
 
 
 class Metered(Netlink):
-    """A kernel that counts the bytes that it is told, and the requests."""
+    """A kernel that counts the bytes that it is told, and keeps the requests."""
 
-    count = requests = 0
+    count = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
 
     def _send(self, operation: str, data: bytes) -> None:
-        self.requests += not self._ahead
+        if not self._ahead:
+            self.sent.append(data)
         super()._send(operation, data)
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
@@ -112,6 +119,19 @@ def test_little_is_read(crowded: Engine) -> None:
         assert kernel.count <= MOST, text
 
 
+def test_no_request_lets_the_kernel_look_at_all_devices(crowded: Engine) -> None:
+    """With IFLA_EXT_MASK it measures every one of them before a list begins (rtnl_calcit of
+    net/core/rtnetlink.c)."""
+    kernel = crowded.kernel
+    assert isinstance(kernel, Metered)
+    for text in (*WISHES[:4], "eth9:150 10.3.0.1", "eth9:150 10.3.0.1 kind label"):
+        planned(crowded, text, near=True)
+    crowded.owner("10.1.0.6")
+    lists = [one for one in kernel.sent if HEADER.unpack_from(one)[1:3] == (RTM_GETLINK, DUMP)]
+    assert len(lists) >= 7
+    assert not [one for one in lists if BRIEF in one]
+
+
 def test_few_devices_are_read_once(veth: Namespace) -> None:
     """Where there are few, what near() has read is the snapshot."""
     counts = []
@@ -119,7 +139,7 @@ def test_few_devices_are_read_once(veth: Namespace) -> None:
         with veth, Engine(Setup(Metered())) as engine:
             planned(engine, "eth9:0 10.9.0.1", near=near)
             assert isinstance(engine.kernel, Metered)
-            counts.append(engine.kernel.requests)
+            counts.append(len(engine.kernel.sent))
     assert counts[0] == counts[1] > 0
 
 

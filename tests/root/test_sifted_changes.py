@@ -41,8 +41,8 @@ def world(veth: Namespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Na
         yield veth, engine
 
 
-def parsed(engine: Engine) -> declarations.Declarations:
-    found = declarations.parse([("t.conf", MACVLANS + LABELS)], engine.registry)
+def parsed(engine: Engine, more: str = "") -> declarations.Declarations:
+    found = declarations.parse([("t.conf", MACVLANS + LABELS + more)], engine.registry)
     assert found.errors == []
     return found
 
@@ -57,13 +57,14 @@ def contents(diff: Diff) -> object:
     return items, skipped, diff.present, diff.wished, diff.removed, repr(diff.renewals)
 
 
-def differing(world: tuple[Namespace, Engine]) -> list[str]:
-    """The aliases and main devices that differ, by two comparisons that say the same."""
+def differing(world: tuple[Namespace, Engine], more: str = "") -> list[str]:
+    """The aliases and main devices that differ, by two comparisons that say the same; *more* is
+    declared, too."""
     _, engine = world
-    quick = look(engine, parsed(engine), Rules())
+    quick = look(engine, parsed(engine, more), Rules())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(settled, "MANY", 10**9)
-        slow = look(engine, parsed(engine), Rules())
+        slow = look(engine, parsed(engine, more), Rules())
     assert not slow.settled
     assert contents(quick) == contents(slow)
     return [*(str(one.name) for one in slow.items), *(str(one.name) for one in slow.skipped)]
@@ -76,6 +77,18 @@ def test_without_a_change_most_is_left_out(world: tuple[Namespace, Engine]) -> N
     assert found.same
     assert len(found.devices) >= 8
     assert found.settled >= len(found.devices) + 8
+
+
+def test_one_more_is_made_without_the_others(world: tuple[Namespace, Engine]) -> None:
+    """The macvlans beside it are no objects, neither in the plan nor in its verification."""
+    _, engine = world
+    more = "eth9:500 10.9.6.1 kind macvlan\n"
+    assert differing(world, more) == ["eth9:500"]
+    with engine.transaction():
+        outcome = reconcile(engine, parsed(engine, more), Rules())
+    assert (len(outcome.done), outcome.status) == (1, 0)
+    assert len(outcome.diff.devices) >= 8
+    assert differing(world, more) == []
 
 
 SLOT = 18

@@ -221,7 +221,7 @@ class Netlink(Kernel):
     def _surveyed(self) -> tuple[list[bytes], list[bytes]]:
         """The datagrams of both dumps where there are many addresses; of the first one only, and
         its beginning, where there are many devices; none where there are few of either."""
-        head, ended = self.beginning(codec.ALL_LINKS)
+        head, ended = self.beginning(codec.SURVEY)
         if not ended:
             return head, []
         entries = self.taken(codec.ALL_ADDRESSES)

@@ -227,14 +227,12 @@ def ifinfo(index: int = 0, flags: int = 0, change: int = 0, family: int = AF_UNS
 
 def get_links(sequence: int) -> bytes:
     """RTM_GETLINK for all devices, without the long ICMPv6 statistics in IFLA_AF_SPEC."""
-    body = ifinfo() + attr_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
-    return message(RTM_GETLINK, NLM_F_DUMP, sequence, body)
+    return message(RTM_GETLINK, NLM_F_DUMP, sequence, ifinfo() + BRIEF)
 
 
 def get_link(sequence: int, name: str) -> bytes:
     """RTM_GETLINK for the device with this primary name."""
-    body = ifinfo() + attr_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
-    return message(RTM_GETLINK, 0, sequence, body + attr_text(IFLA_IFNAME, name))
+    return message(RTM_GETLINK, 0, sequence, ifinfo() + BRIEF + attr_text(IFLA_IFNAME, name))
 
 
 def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
@@ -242,6 +240,10 @@ def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
     return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, index))
 
 
+BRIEF = attr_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+SURVEY = message(RTM_GETLINK, NLM_F_DUMP, 0, ifinfo())
+"""Request for the beginning of the list of devices. It does without IFLA_EXT_MASK, with which the
+kernel looks at all devices before it sends the first one (rtnl_calcit of net/core/rtnetlink.c)."""
 ALL_LINKS = get_links(0)
 ALL_ADDRESSES = get_addresses(0, AF_UNSPEC)
 """The two requests of every reading; like ALL_RULES they still need a sequence number."""
@@ -561,16 +563,14 @@ def _altnames(payload: bytes | None) -> tuple[str, ...]:
     if payload is None:
         return ()
     found = spans(payload, 0, len(payload))
-    return tuple(
-        [text_of(payload[low:high]) for kind, low, high in found if kind == IFLA_ALT_IFNAME]
-    )
+    names = [text_of(payload[low:high]) for kind, low, high in found if kind == IFLA_ALT_IFNAME]
+    return tuple(names)
 
 
 def _stats(payload: bytes | None) -> Stats | None:
     if payload is None:
         return None
     stats = Stats.__new__(Stats)
-    stats.rx_packets, stats.tx_packets, stats.rx_bytes, stats.tx_bytes = _STATS64.unpack_from(
-        payload
-    )
+    values = _STATS64.unpack_from(payload)
+    stats.rx_packets, stats.tx_packets, stats.rx_bytes, stats.tx_bytes = values
     return stats

@@ -57,13 +57,11 @@ other bytes that are equal do no harm."""
 
 
 def get_links_of(sequence: int, kind: str) -> bytes:
-    """RTM_GETLINK for all devices of this IFLA_INFO_KIND (link_kind_filtered of rtnetlink.c)."""
+    """RTM_GETLINK for the devices of this IFLA_INFO_KIND (link_kind_filtered of rtnetlink.c), of
+    which only the first are read: see codec.SURVEY."""
     wanted = codec.nest(codec.IFLA_LINKINFO, codec.attr_text(codec.IFLA_INFO_KIND, kind))
-    body = codec.ifinfo() + _BRIEF + wanted
+    body = codec.ifinfo() + wanted
     return codec.message(codec.RTM_GETLINK, codec.NLM_F_DUMP, sequence, body)
-
-
-_BRIEF = codec.attr_u32(codec.IFLA_EXT_MASK, codec.RTEXT_FILTER_SKIP_STATS)
 
 
 def get_entry(sequence: int, local: bytes) -> bytes:
@@ -84,7 +82,7 @@ def get_address(sequence: int, local: bytes) -> bytes:
 
 def at(kernel: Asked, index: int) -> Device | None:
     """The device with this index; None if there is none."""
-    request = codec.message(codec.RTM_GETLINK, 0, 0, codec.ifinfo(index) + _BRIEF)
+    request = codec.message(codec.RTM_GETLINK, 0, 0, codec.ifinfo(index) + codec.BRIEF)
     answer = kernel.one("device by index", request) if index else None
     if answer is None or answer[0] != codec.RTM_NEWLINK:
         return None
