@@ -75,9 +75,11 @@ class Mortal(Kernel):
         self._live()
         return self._kernel.snapshot(family)
 
-    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+    def reread(
+        self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ()
+    ) -> Snapshot:
         self._live()
-        return self._kernel.reread(names, addresses=addresses)
+        return self._kernel.reread(names, addresses=addresses, only=only)
 
     def permitted(self) -> None:
         self._kernel.permitted()

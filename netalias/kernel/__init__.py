@@ -124,9 +124,12 @@ class Kernel:
         addresses, among which others may be missing; None where snapshot() is as quick."""
         return None
 
-    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+    def reread(
+        self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ()
+    ) -> Snapshot:
         """The result of part() for a proof (proof.py): it may have more devices, and without
-        *addresses* these may be missing."""
+        *addresses* these may be missing; with *only*, packed addresses, so may other hosts that are
+        labels."""
         return self.part(names)
 
     def made(self, name: str) -> int:

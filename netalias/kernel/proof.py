@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     class Readings(Protocol):
         """The part of a Kernel that a proof calls."""
 
-        def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot: ...
+        def reread(
+            self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ...
+        ) -> Snapshot: ...
 
         def proxies(self) -> list[Proxy]: ...
 
@@ -151,8 +153,9 @@ class Proof:
         wanted.update(self._renamed.get(index, device) for device, index in places)
         touched = {step.touches for step in batch}
         entries = not touched.isdisjoint(ENTRIES)
-        entries = entries or ("link" in touched and any(map(is_shared, batch)))
-        self._fresh = self._kernel.reread(wanted, addresses=entries)
+        shared = "link" in touched and any(map(is_shared, batch))
+        only = () if shared else {one.address.local for one in batch if one.touches in ENTRIES}  # type: ignore[attr-defined]
+        self._fresh = self._kernel.reread(wanted, addresses=entries or shared, only=only)
         if "proxy" in touched:
             self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
 

@@ -62,9 +62,11 @@ class Shared(Memory):
         self.meet(reading=True)
         return super().snapshot(family)
 
-    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+    def reread(
+        self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ()
+    ) -> Snapshot:
         self.meet(reading=True)
-        return super().reread(names, addresses=addresses)
+        return super().reread(names, addresses=addresses, only=only)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         self.meet(reading=False)

@@ -397,7 +397,7 @@ def test_one_that_comes_after_the_reading() -> None:
     class Late(Sent):
         late = False
 
-        def reread(self, names, *, addresses):  # type: ignore[no-untyped-def]
+        def reread(self, names, *, addresses, only=()):  # type: ignore[no-untyped-def]
             if self.late and addresses:
                 self.late = False
                 foreign(stage, "10.9.9.9", "eth0_s0")

@@ -78,7 +78,8 @@ TAKEN_BY = {
     "json": r"views\.json|cluster\.(etcd\.messages|records|tickles)",
     "ssl": r"cluster\.etcd\.(connection|settings)",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts|record\.lock|(tunnels|links)\..*",
+    "fcntl": r"runtime(\..*)?|engine\.texts|record\.lock|(tunnels|links)\..*"
+    r"|kernel\.netlink\.holders",
     "ctypes": r"system\.(netns|inotify)|packets|kernel\.xtables",
     "asyncio": r"engine\.program\.events",
     "selectors": "nobody",

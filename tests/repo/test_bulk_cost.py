@@ -23,7 +23,7 @@ from netalias import recognition
 from netalias.desired import declarations
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
-from netalias.kernel.netlink import codec, fingerprint, runs
+from netalias.kernel.netlink import codec, fingerprint, runs, sieve
 from netalias.kernel.netlink.device_runs import Devices
 from netalias.kernel.proof import proven
 from netalias.kernel.undoing import UndoProof, inverses
@@ -180,9 +180,20 @@ def test_addresses_that_are_as_declared_take_no_calls_of_their_own() -> None:
     wanted = {"eth9": {(0x0A000000 + slot).to_bytes(4, "big"): b"eth9:%d" % slot for slot in slots}}
 
     def sift(data: bytes) -> None:
-        sieve = runs.Sieve(wanted, {7: "eth9"}, (2).to_bytes(4, sys.byteorder))
-        sieve.take(data)
-        assert not sieve.bodies
+        sifted = runs.Sieve(wanted, {7: "eth9"}, (2).to_bytes(4, sys.byteorder))
+        sifted.take(data)
+        assert not sifted.bodies
+
+    assert each(sift, labels) < MESSAGE
+
+
+def test_labels_beside_one_take_no_calls_of_their_own() -> None:
+    """A command about one label passes over the others by columns."""
+
+    def sift(data: bytes) -> None:
+        found = sieve.Sieve(COUNT // 2, [(0x0A000000).to_bytes(4, "big")]).entries([data], 7)
+        assert found is not None
+        assert len(found) == 2
 
     assert each(sift, labels) < MESSAGE
 
@@ -316,7 +327,7 @@ def test_a_deletion_is_proven_and_undone_without_a_look_at_all_others() -> None:
     class Reread(Memory):
         """A kernel that has what was seen."""
 
-        def reread(self, names: object, *, addresses: bool) -> Snapshot:
+        def reread(self, names: object, *, addresses: bool, only: object = ()) -> Snapshot:
             return self.seen
 
     def prove(found: tuple[Snapshot, list[DelAddress]]) -> None:

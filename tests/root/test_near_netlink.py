@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from sys import byteorder
+from typing import Any
 
 import pytest
 from command import Command
@@ -13,6 +14,7 @@ from netalias import desired, errors
 from netalias.engine import Engine, Setup
 from netalias.kernel.netlink import Netlink
 from netalias.kernel.netlink.codec import BRIEF, HEADER, NLM_F_DUMP_INTR, RTM_GETLINK
+from netalias.model import Snapshot
 from netalias.model.commands import command
 from netalias.model.names import AliasName
 
@@ -173,6 +175,31 @@ def test_an_interrupted_list_is_read_again(veth: Namespace, cli: Command, number
                 alias = ask(engine)
                 assert alias is not None
                 assert alias.name == name
+
+
+def test_a_proof_among_many_labels(labelled: Engine, veth: Namespace) -> None:
+    """It reads the address that is to go, whoever has it by now, and makes no objects of others;
+    that of another program stays."""
+    kernel = labelled.kernel
+    assert isinstance(kernel, Metered)
+    read = kernel.reread
+    read_again: list[int] = []
+
+    def reread(names: Collection[str], **how: Any) -> Snapshot:
+        veth.ip("addr del 10.2.0.100/32 dev eth9")
+        veth.ip("addr add 10.2.0.100/32 dev eth9 label eth9:999")
+        found = read(names, **how)
+        read_again.append(sum(map(len, found.addresses.values())))
+        return found
+
+    wish = desired.parse(["eth9:300", "10.3.0.1", "kind", "label"], labelled.registry)
+    kernel.reread = reread  # type: ignore[method-assign]
+    labelled.realise(wish)
+    there = veth.ip("-o addr show dev eth9")
+    assert "10.2.0.100/32 scope global eth9:999" in there
+    assert "10.3.0.1/32 scope global eth9:300" in there
+    assert read_again
+    assert read_again[0] < 20
 
 
 def test_hosts_of_one_peer_stay(labelled: Engine, cli: Command) -> None:

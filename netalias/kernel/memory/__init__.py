@@ -106,7 +106,9 @@ class Memory(StepMemory):
             local_routes.shown(self._links.nodes.values()),
         )
 
-    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+    def reread(
+        self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ()
+    ) -> Snapshot:
         """Copies of these devices and their addresses."""
         found = {node.index: node for name in names if (node := self._links.named(name))}
         return Snapshot(

@@ -109,6 +109,7 @@ class Netlink(Kernel):
         self._bulk: dict[int, Reader] = {}
         self._ahead: list[bytes] = []
         self._record: list[bytes] | None = None
+        self._crowded = False  # near() has found many devices or addresses
         self._pack = self._options()
 
     def _options(self) -> int:
@@ -191,47 +192,37 @@ class Netlink(Kernel):
     def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
         """The answer of Kernel.near; None where there are few devices and addresses, and the next
         snapshot() then uses the dumps that were read here."""
-        head, entries = self._surveyed()
-        found = None
-        if entries:
-            from netalias.kernel.netlink.near import sifted
+        head, ended = self.beginning(codec.SURVEY)
+        entries = self.taken(codec.ALL_ADDRESSES) if ended else []
+        if entries is None:
+            return None
+        if ended and sum(map(len, entries)) <= MANY_ADDRESSES:
+            self._sequence -= 2
+            self._ahead = [*head, *entries][::-1]
+            return None
+        from netalias.kernel.netlink.near import near, sifted
 
-            found = sifted(self.messages(head), self.messages(entries), name, local)
-        elif head:
-            from netalias.kernel.netlink.near import near
-
-            found = near(self, head, name, group, local)
+        self._crowded = True
+        listed = self.messages(head) if ended else ()
+        found = (
+            sifted(listed, entries, name, local) if ended else near(self, head, name, group, local)
+        )
         if found is None:
             return None
         found.local_routes = self.local_routes()
-        return found, bool(entries)
+        return found, ended
 
     def owners(self, local: bytes) -> Snapshot | None:
-        """As near(); the owners are found by their bytes in the dump of all addresses."""
-        head, entries = self._surveyed()
-        if not head:
-            return None
-        from netalias.kernel.netlink.near import owners
-
-        links = self.messages(head if entries else ())
-        entries = entries or self.taken(codec.ALL_ADDRESSES) or []
-        there = [data for data in entries if local in data]
-        return owners(self, links, self.messages(there), local)
-
-    def _surveyed(self) -> tuple[list[bytes], list[bytes]]:
-        """The datagrams of both dumps where there are many addresses; of the first one only, and
-        its beginning, where there are many devices; none where there are few of either."""
+        """As near(); the owners are found in the shortest list of all addresses (holders.py)."""
         head, ended = self.beginning(codec.SURVEY)
-        if not ended:
-            return head, []
-        entries = self.taken(codec.ALL_ADDRESSES)
-        if entries is None:
-            return [], []
-        if sum(map(len, entries)) > MANY_ADDRESSES:
-            return head, entries
-        self._sequence -= 2
-        self._ahead = [*head, *entries][::-1]
-        return [], []
+        entries, ended = self.beginning(codec.ALL_ADDRESSES) if ended else (head, False)
+        if ended:
+            self._sequence -= 2
+            self._ahead = [*head, *entries][::-1]
+            return None
+        from netalias.kernel.netlink.holders import owners
+
+        return owners(self, local)
 
     def messages(self, datagrams: Iterable[bytes]) -> Iterator[tuple[int, int, bytes, int, int]]:
         """The messages in datagrams: type, flags, datagram, start and end of the body."""
@@ -239,13 +230,14 @@ class Netlink(Kernel):
             for kind, flags, _, start, end in messages(data):
                 yield kind, flags, data, start, end
 
-    def beginning(self, request: bytes) -> tuple[list[bytes], bool]:
-        """The first datagrams of a dump, up to BEGINNING bytes and one more, and whether these are
-        all. The kernel makes no more of them: the socket is replaced by a new one."""
+    def beginning(self, request: bytes, until: bytes = b"") -> tuple[list[bytes], bool]:
+        """The first datagrams of a dump, up to BEGINNING bytes and one more, or to the one with the
+        bytes *until*, and whether these are all. The kernel makes no more of them: the socket is
+        replaced by a new one."""
         self._sequence += 1
         self._send("list of devices", numbered(request, self._sequence))
         found: list[bytes] = []
-        while sum(map(len, found)) < BEGINNING:
+        while until not in found[-1] if until and found else sum(map(len, found)) < BEGINNING:
             data = self._receive("list of devices", MSG_DONTWAIT if found else 0)
             if data is None:
                 break
@@ -263,10 +255,16 @@ class Netlink(Kernel):
         found, lost = taken(lambda flags: self._receive(operation, flags), self._sequence)
         return None if lost else found
 
-    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+    def reread(
+        self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ()
+    ) -> Snapshot:
         """Few devices are read by name, more by one dump."""
         if addresses and len(names) <= FEW:
-            return self.part(names)
+            if not (only and self._crowded):
+                return self.part(names)
+            from netalias.kernel.netlink.sieve import part
+
+            return part(self, names, only)
         entries: list[Address] = []
         links = self.named(names) if len(names) <= FEW else self._links()
         if addresses:

@@ -7,15 +7,14 @@ main device, the holder of the address, and the addresses of all these.
 
 from __future__ import annotations
 
-from _struct import Struct
-
 from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, AF_INET6, GROUP, NOTED, Snapshot, hidden, names
+from netalias.kernel.netlink.sieve import Sieve
+from netalias.model import AF_INET, AF_INET6, Snapshot, hidden, names
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Protocol
 
     from netalias.model import Address, Device
@@ -40,17 +39,6 @@ RTM_F_FIB_MATCH = 0x2000
 local address names the device that has it, and not lo."""
 TRIES = 8
 """Aliases that are looked at for one with an IPv4 address."""
-HOST = {AF_INET: 32, AF_INET6: 128}
-"""Prefix length of a host address."""
-INET = Struct("=HH4sHH4sHH")
-"""IFA_ADDRESS and IFA_LOCAL of an IPv4 address, which come first, and the header of IFA_LABEL, next
-where there is no broadcast address (inet_fill_ifaddr)."""
-INET6 = Struct("=HH16sHHI")
-"""IFA_ADDRESS, before which IFA_LOCAL would come, and IFA_RT_PRIORITY, where an IPv6 address has a
-metric (inet6_fill_ifaddr)."""
-SLOT = Struct("=H")
-"""Slot of an IPv6 label in its metric (kinds/label.py), in the half that is written first or not;
-other bytes that are equal do no harm."""
 
 
 # Writing --------------------------------------------------------------------------------------
@@ -99,7 +87,7 @@ class Reading:
     def __init__(self, kernel: Asked, name: AliasName, local: bytes) -> None:
         self._kernel = kernel
         self._name = name
-        self._sieve = Sieve(name, local)
+        self._sieve = Sieve(name.slot, [local] if local else [])
         self._devices: dict[int, Device] = {}
         self._entries: dict[int, list[Address]] = {}
 
@@ -119,9 +107,7 @@ class Reading:
 
     def _sifted(self, index: int) -> list[Address] | None:
         datagrams = self._kernel.taken(codec.get_addresses(0, 0, index))
-        if datagrams is None:
-            return None
-        return self._sieve.entries(self._kernel.messages(datagrams), index)
+        return self._sieve.entries(datagrams, index) if datagrams is not None else None
 
     def add_named(self) -> Device | None:
         """Add the devices that the names of the alias and its main device stand for; the latter."""
@@ -162,80 +148,12 @@ class Reading:
         of all devices, then of those of each kind."""
         for kind in ("", *KINDS):
             part = self._kernel.beginning(get_links_of(0, kind))[0] if kind else head
-            for device in _devices(self._kernel.messages(part)):
+            for device in read_devices(self._kernel.messages(part)):
                 if device.link == main.index and device.group == group and not device.remote:
                     yield device
 
 
-class Sieve:
-    """Patterns of the addresses that matter among the thousands on a main device.
-
-    Those that do not are hosts under labels of other slots: they bring no network. One with a peer
-    is none: its network is that of the peer.
-    """
-
-    def __init__(self, name: AliasName, local: bytes) -> None:
-        # The end of an IFA_LABEL: the main device may have had another name.
-        self._label = b":%d\0" % name.slot
-        self._others: Collection[int] = ()
-        self._seen: set[int] = set()
-        self._slot = SLOT.pack(name.slot)
-        self._local = local or self._label
-
-    def entries(
-        self, messages: Iterable[Message], index: int, others: Collection[int] = ()
-    ) -> list[Address] | None:
-        """The addresses of a dump, of the main device *index* those that matter, of the hidden
-        devices *others* these and the first; None if the dump was interrupted. Raises WireError."""
-        self._others = others
-        found = []
-        for kind, flags, data, start, end in messages:
-            if flags & codec.NLM_F_DUMP_INTR:
-                return None
-            if kind == codec.RTM_NEWADDR and self._matters(data, start, end, index):
-                found.append(codec.read_address(data, start, end))
-        return found
-
-    def _matters(self, data: bytes, start: int, end: int, index: int) -> bool:
-        if end - start < codec.IFADDR.size:
-            return True  # the reader says what is wrong
-        family, length, _, _, where = codec.IFADDR.unpack_from(data, start)
-        if where in self._others and where not in self._seen:
-            self._seen.add(where)
-            return True
-        if (where != index and where not in self._seen) or length != HOST.get(family):
-            return True
-        if not PLAIN[family](data, start + codec.IFADDR.size):
-            return True
-        body = data[start:end]
-        return self._label in body or self._slot in body or self._local in body
-
-
-def _plain_inet(data: bytes, at: int) -> bool:
-    """Whether an IPv4 address has no peer, and the label of an alias: another one may decide about
-    labels."""
-    if len(data) < at + INET.size:
-        return False
-    _, outer, peer, _, inner, local, size, last = INET.unpack_from(data, at)
-    if (outer, inner, last, peer) != (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL, local):
-        return False
-    return b":" in data[at + INET.size : at + INET.size + size - codec.ATTR.size]
-
-
-def _plain_inet6(data: bytes, at: int) -> bool:
-    """Whether an IPv6 address has no peer, and the metric of a label: another one may decide about
-    labels."""
-    if len(data) < at + INET6.size:
-        return False
-    _, outer, _, _, inner, metric = INET6.unpack_from(data, at)
-    ours = metric >> 16 == GROUP or metric >> 23 == NOTED >> 23
-    return (outer, inner) == (codec.IFA_ADDRESS, codec.IFA_RT_PRIORITY) and ours
-
-
-PLAIN = {AF_INET: _plain_inet, AF_INET6: _plain_inet6}
-
-
-def _devices(messages: Iterable[Message]) -> Iterator[Device]:
+def read_devices(messages: Iterable[Message]) -> Iterator[Device]:
     for kind, _, data, start, end in messages:
         if kind == codec.RTM_NEWLINK:
             yield codec.read_link(data, start, end)
@@ -259,13 +177,14 @@ def near(
 
 
 def sifted(
-    links: Iterable[Message], addresses: Iterable[Message], name: AliasName, local: bytes
+    links: Iterable[Message], addresses: Iterable[bytes], name: AliasName, local: bytes
 ) -> Snapshot | None:
-    """The answer to Kernel.near() among many addresses, from both dumps."""
+    """The answer to Kernel.near() among many addresses, from both dumps, that of addresses as
+    datagrams."""
     listed = list(links)
     if any(flags & codec.NLM_F_DUMP_INTR for _, flags, _, _, _ in listed):
         return None
-    devices = list(_devices(listed))
+    devices = list(read_devices(listed))
     main = next((device for device in devices if device.name == name.main), None)
     own = hidden.device_of(name)
     others = {
@@ -273,31 +192,10 @@ def sifted(
         for device in devices
         if device.name != own and hidden.main_of(device.name, device.ifalias) == name.main
     }
-    found = Sieve(name, local).entries(addresses, main.index, others) if main is not None else None
+    if main is None:
+        return None
+    found = Sieve(name.slot, [local] if local else []).entries(addresses, main.index, others)
     return Snapshot(devices, found) if found is not None else None
-
-
-def owners(
-    kernel: Asked, links: Iterable[Message], addresses: Iterable[Message], local: bytes
-) -> Snapshot:
-    """The answer to Kernel.owners(): of the devices that are not in *links* those with the address
-    are asked for, and those below them."""
-    found = {device.index: device for device in _devices(links)}
-    entries = [
-        codec.read_address(data, start, end)
-        for kind, _, data, start, end in addresses
-        if kind == codec.RTM_NEWADDR and local in data[start:end]
-    ]
-    entries = [entry for entry in entries if entry.local == local]
-    for index in {entry.index for entry in entries}:
-        device = found.get(index) or at(kernel, index)
-        below = None
-        if device is not None and not device.remote:
-            below = found.get(device.link) or at(kernel, device.link)
-            main = hidden.main_of(device.name, device.ifalias)
-            below = next(iter(kernel.named([main])), None) if main else below
-        found |= {one.index: one for one in (device, below) if one is not None}
-    return Snapshot(found.values(), entries)
 
 
 def _holder(kernel: Asked, local: bytes) -> int:
