@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from socket import inet_aton
 
@@ -62,19 +63,19 @@ def test_the_same_owner(engine: Engine, veth: Namespace) -> None:
 
 
 def test_little_is_read(engine: Engine) -> None:
-    """Of the addresses of all devices none is listed over the socket, and those of one device up to
-    the one that is looked for."""
+    """Among many devices the addresses of all are not listed over the socket, and those of one up
+    to the one that is looked for."""
     kernel = engine.kernel
     assert isinstance(kernel, Metered)
+    many = len(engine.observe().snapshot.devices) > 60
     for address in ("10.1.0.7", "10.2.0.7", "10.4.0.7"):
         kernel.count = 0
         kernel.sent.clear()
-        if engine.owner(address) is None:
+        if engine.owner(address) is None or not many:
             continue
         assert kernel.count <= MOST, address
         lists = [one for one in kernel.sent if codec.HEADER.unpack_from(one)[1:3] == (22, DUMP)]
-        whole = [one for one in lists if codec.IFADDR.unpack_from(one, 16)[4] == 0]
-        assert len(whole) <= 1, address  # the beginning, which tells whether there are many
+        assert all(codec.IFADDR.unpack_from(one, 16)[4] for one in lists), address
     assert kernel.sent
 
 
@@ -101,5 +102,5 @@ def test_without_the_list(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> No
         with monkeypatch.context() as patched:
             patched.setattr(holders, "listed", lambda local, answer=answer: answer)
             owners(engine)
-    monkeypatch.setattr(holders, "ioctl", refused)
+    monkeypatch.setattr(fcntl, "ioctl", refused)
     owners(engine)

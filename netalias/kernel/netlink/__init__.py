@@ -213,16 +213,17 @@ class Netlink(Kernel):
         return found, ended
 
     def owners(self, local: bytes) -> Snapshot | None:
-        """As near(); the owners are found in the shortest list of all addresses (holders.py)."""
+        """As near(); the owners are found by their bytes in the dump of all addresses, among many
+        devices in a shorter list (holders.py)."""
         head, ended = self.beginning(codec.SURVEY)
-        entries, ended = self.beginning(codec.ALL_ADDRESSES) if ended else (head, False)
-        if ended:
+        entries = self.taken(codec.ALL_ADDRESSES) if ended else None
+        if entries and sum(map(len, entries)) <= MANY_ADDRESSES:
             self._sequence -= 2
             self._ahead = [*head, *entries][::-1]
             return None
         from netalias.kernel.netlink.holders import owners
 
-        return owners(self, local)
+        return owners(self, local, entries)
 
     def messages(self, datagrams: Iterable[bytes]) -> Iterator[tuple[int, int, bytes, int, int]]:
         """The messages in datagrams: type, flags, datagram, start and end of the body."""

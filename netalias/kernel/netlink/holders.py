@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from _socket import SOCK_CLOEXEC, SOCK_DGRAM, socket
 from _struct import Struct, calcsize
-from array import array
-from fcntl import ioctl
 
 from netalias.kernel.netlink import codec, near
 from netalias.model import AF_INET, AF_INET6, Snapshot, hidden, names
@@ -45,12 +43,13 @@ SPARE = 64
 """Entries that may come between the question for the size of the list and that for the list."""
 
 
-def owners(kernel: Reading, local: bytes) -> Snapshot:
-    """The answer to Kernel.owners() among many devices or addresses."""
-    entries = _labelled(kernel, local) if len(local) == 4 else None
+def owners(kernel: Reading, local: bytes, data: list[bytes] | None) -> Snapshot:
+    """The answer to Kernel.owners() among many devices, or from *data*, the dump of all addresses,
+    among many of them on few devices."""
+    entries = _labelled(kernel, local) if data is None and len(local) == 4 else None
     if entries is None:
         family = AF_INET if len(local) == 4 else AF_INET6
-        data = kernel.taken(codec.get_addresses(0, family)) or []
+        data = data or kernel.taken(codec.get_addresses(0, family)) or []
         entries = _equal(kernel.messages(one for one in data if local in one), local)
     found: dict[int, Device] = {}
     for index in {entry.index for entry in entries}:
@@ -97,6 +96,9 @@ def listed(local: bytes) -> list[str] | None:
         with_inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
     except OSError:
         return None
+    from array import array
+    from fcntl import ioctl
+
     try:
         size, _ = IFCONF.unpack(ioctl(with_inet, SIOCGIFCONF, IFCONF.pack(0, 0)))
         buffer = array("B", bytes(ENTRY)) * (size // ENTRY + SPARE)

@@ -8,7 +8,6 @@ main device, the holder of the address, and the addresses of all these.
 from __future__ import annotations
 
 from netalias.kernel.netlink import codec
-from netalias.kernel.netlink.sieve import Sieve
 from netalias.model import AF_INET, AF_INET6, Snapshot, hidden, names
 from netalias.model.names import AliasName
 
@@ -87,6 +86,8 @@ class Reading:
     def __init__(self, kernel: Asked, name: AliasName, local: bytes) -> None:
         self._kernel = kernel
         self._name = name
+        from netalias.kernel.netlink.sieve import Sieve
+
         self._sieve = Sieve(name.slot, [local] if local else [])
         self._devices: dict[int, Device] = {}
         self._entries: dict[int, list[Address]] = {}
@@ -194,6 +195,8 @@ def sifted(
     }
     if main is None:
         return None
+    from netalias.kernel.netlink.sieve import Sieve
+
     found = Sieve(name.slot, [local] if local else []).entries(addresses, main.index, others)
     return Snapshot(devices, found) if found is not None else None
 
