@@ -83,12 +83,14 @@ def test_a_list_of_labels() -> None:
     """An entry holds the label up to its NUL; the bytes of an address may stand anywhere else."""
     local = inet_aton("10.0.2.0")
     entries = [(b"eth0:1", "10.0.2.0"), (b"a\n\0\2\0", "10.0.0.1"), (b"e" * 15, "10.0.2.0")]
-    data = b"".join(
+    data = bytearray().join(
         (name.ljust(16, b"\0") + b"\2\0\n\0" + inet_aton(address)).ljust(holders.ENTRY, b"\0")
         for name, address in entries
     )
-    assert holders.found(data, local) == ["eth0:1", "e" * 15]
-    assert holders.found(data, inet_aton("10.0.0.2")) == []
+    assert holders.found(data, len(data), local) == ["eth0:1", "e" * 15]
+    assert holders.found(data, len(data) - 1, local) == ["eth0:1", "e" * 15]
+    assert holders.found(data, holders.ENTRY, local) == ["eth0:1"]
+    assert holders.found(data, len(data), inet_aton("10.0.0.2")) == []
 
 
 def test_without_the_list(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ class Netlink(Kernel):
         self._bulk: dict[int, Reader] = {}
         self._ahead: list[bytes] = []
         self._record: list[bytes] | None = None
-        self._crowded = False  # near() has found many devices or addresses
+        self.crowded = False  # near() has found many addresses
         self._pack = self._options()
 
     def _options(self) -> int:
@@ -202,7 +202,7 @@ class Netlink(Kernel):
             return None
         from netalias.kernel.netlink.near import near, sifted
 
-        self._crowded = True
+        self.crowded = ended
         listed = self.messages(head) if ended else ()
         found = (
             sifted(listed, entries, name, local) if ended else near(self, head, name, group, local)
@@ -261,7 +261,7 @@ class Netlink(Kernel):
     ) -> Snapshot:
         """Few devices are read by name, more by one dump."""
         if addresses and len(names) <= FEW:
-            if not (only and self._crowded):
+            if not (only and self.crowded):
                 return self.part(names)
             from netalias.kernel.netlink.sieve import part
 

@@ -96,31 +96,37 @@ def listed(local: bytes) -> list[str] | None:
         with_inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
     except OSError:
         return None
-    from array import array
+    # The modules array and ctypes load collections, which takes as long as a dump of thousands.
+    from _ctypes import _SimpleCData, addressof
     from fcntl import ioctl
+
+    class Byte(_SimpleCData):  # type: ignore[type-arg]
+        _type_ = "c"
 
     try:
         size, _ = IFCONF.unpack(ioctl(with_inet, SIOCGIFCONF, IFCONF.pack(0, 0)))
-        buffer = array("B", bytes(ENTRY)) * (size // ENTRY + SPARE)
-        place, room = buffer.buffer_info()
+        room = size + SPARE * ENTRY
+        buffer = bytearray(room)
+        place = addressof((Byte * room).from_buffer(buffer))
         size, _ = IFCONF.unpack(ioctl(with_inet, SIOCGIFCONF, IFCONF.pack(room, place)))
     except OSError:
         return None
     finally:
         with_inet.close()
-    return found(memoryview(buffer)[:size].tobytes(), local) if size < room else None
+    return found(buffer, size, local) if size < room else None
 
 
-def found(entries: bytes, local: bytes) -> list[str]:
-    """The labels of the struct ifreq in *entries* with this IPv4 address."""
+def found(entries: bytearray, size: int, local: bytes) -> list[str]:
+    """The labels of the struct ifreq in the first *size* bytes of *entries* with this IPv4
+    address."""
     labels = []
-    at = entries.find(local)
+    at = entries.find(local, 0, size)
     while at >= 0:
         begin = at - ADDRESS
         if begin % ENTRY == 0:
             name = entries[begin : begin + NAME].partition(b"\0")[0]
             labels.append(name.decode("utf-8", "surrogateescape"))
-        at = entries.find(local, at + 1)
+        at = entries.find(local, at + 1, size)
     return labels
 
 

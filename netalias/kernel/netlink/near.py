@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     class Asked(Protocol):
         """The Netlink, which imports this file."""
 
+        crowded: bool
+
         def named(self, names: Iterable[str]) -> list[Device]: ...
         def on(self, index: int) -> list[Address]: ...
         def one(self, operation: str, request: bytes) -> tuple[int, bytes, int, int] | None: ...
@@ -36,6 +38,8 @@ KINDS = ("macvlan", "ipvlan")
 RTM_F_FIB_MATCH = 0x2000
 """Flag of RTM_GETROUTE (linux/rtnetlink.h): the answer is the entry of the table, so that of a
 local address names the device that has it, and not lo."""
+SIEVED = 8192
+"""Bytes of the addresses of a device from which on only some of them are decoded."""
 TRIES = 8
 """Aliases that are looked at for one with an IPv4 address."""
 
@@ -86,9 +90,7 @@ class Reading:
     def __init__(self, kernel: Asked, name: AliasName, local: bytes) -> None:
         self._kernel = kernel
         self._name = name
-        from netalias.kernel.netlink.sieve import Sieve
-
-        self._sieve = Sieve(name.slot, [local] if local else [])
+        self._local = local
         self._devices: dict[int, Device] = {}
         self._entries: dict[int, list[Address]] = {}
 
@@ -107,8 +109,17 @@ class Reading:
         return self._entries[index]
 
     def _sifted(self, index: int) -> list[Address] | None:
-        datagrams = self._kernel.taken(codec.get_addresses(0, 0, index))
-        return self._sieve.entries(datagrams, index) if datagrams is not None else None
+        """The addresses of the main device that matter; None where it has few, or they are not
+        known."""
+        datagrams = self._kernel.taken(codec.get_addresses(0, 0, index)) or []
+        if sum(map(len, datagrams)) < SIEVED:
+            return None
+        from netalias.kernel.netlink.sieve import Sieve
+
+        self._kernel.crowded = True
+        return Sieve(self._name.slot, [self._local] if self._local else []).entries(
+            datagrams, index
+        )
 
     def add_named(self) -> Device | None:
         """Add the devices that the names of the alias and its main device stand for; the latter."""
