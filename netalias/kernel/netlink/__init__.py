@@ -204,9 +204,8 @@ class Netlink(Kernel):
 
         self.crowded = ended
         listed = self.messages(head) if ended else ()
-        found = (
-            sifted(listed, entries, name, local) if ended else near(self, head, name, group, local)
-        )
+        found = sifted(listed, entries, name, local) if ended else None
+        found = found if ended else near(self, head, name, group, local)
         if found is None:
             return None
         found.local_routes = self.local_routes()

@@ -166,6 +166,7 @@ class Reading:
 
 
 def read_devices(messages: Iterable[Message]) -> Iterator[Device]:
+    """The devices in the messages of a dump. Raises WireError."""
     for kind, _, data, start, end in messages:
         if kind == codec.RTM_NEWLINK:
             yield codec.read_link(data, start, end)
