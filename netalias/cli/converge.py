@@ -245,8 +245,16 @@ class Run:
             force=options.force,
             allow_empty=options.allow_empty,
             allow_shrink=options.allow_shrink,
+            bulk=self._may_be_bulk(),
             protected=address(),
         )
+
+    def _may_be_bulk(self) -> bool:
+        """Whether lines are all that is asked of what goes: JSON has an object of each alias, and a
+        dry run and a change that may be taken back are rare."""
+        options = self.options
+        objects = options.json or options.changes is not None
+        return not (objects or options.confirm or options.dry_run)
 
     # Confirmation
 

@@ -100,3 +100,24 @@ def probed(
 
     settled = Probes(judge).settle(claiming, planned, plan)
     return settled.observed, list(settled.items), settled.session
+
+
+def judge(*, abort: bool) -> Callable[[Found], None]:
+    """The function that judges what probes have found: with *abort*, it raises Conflict if an
+    address that another host has is to abort the run."""
+
+    def judged(found: Found) -> None:
+        if abort and any(one.abort for one, _ in found):
+            raise abort_error([error for _, error in found])
+
+    return judged
+
+
+def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
+    """The error that aborts a run: a Conflict of *found* if there is one, with the first of the
+    others as details."""
+    from netalias.model.listing import first
+
+    *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
+    last.details = first(error.line() for error in others)
+    return last

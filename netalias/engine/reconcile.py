@@ -11,18 +11,17 @@ from netalias.desired.blocks import single
 from netalias.desired.declarations import Declarations, counted
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
-from netalias.engine.probing import Probes
+from netalias.engine.probing import Probes, judge
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.plan import Difference
 from netalias.plan.compare import compare
-from netalias.plan.diff import REMOVED, Diff, Skipped, removal, wishes
+from netalias.plan.diff import REMOVED, Diff, Skipped, leaving, removal, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netalias.claim import Found
     from netalias.claim.session import ClaimSession
     from netalias.desired.tasks import Task
     from netalias.engine import Engine
@@ -46,11 +45,13 @@ class Rules:
     device is down, and ignore ``protected``, the packed address that must stay where it is. Without
     ``removing``, undeclared aliases stay. Without ``abort``, a conflict never ends the run, even if
     a wish asks for that. ``allow_empty`` and ``allow_shrink`` lift the guard rails. ``lent``: what
-    stands for a loan stays, though its pool is not declared.
+    stands for a loan stays, though its pool is not declared. ``bulk``: nobody asks for the object
+    of each removed alias, so hidden devices may go as a whole.
     """
 
     __slots__ = (
-        "abort", "allow_empty", "allow_shrink", "force", "lent", "only", "protected", "removing",
+        "abort", "allow_empty", "allow_shrink", "bulk", "force", "lent", "only", "protected",
+        "removing",
     )  # fmt: skip
 
     def __init__(
@@ -63,9 +64,11 @@ class Rules:
         removing: bool = True,
         abort: bool = True,
         lent: bool = False,
+        bulk: bool = False,
         protected: bytes = b"",
     ) -> None:
         self.only = only
+        self.bulk = bulk and removing and not only
         self.abort = abort
         self.lent = lent
         self.removing = removing
@@ -155,6 +158,13 @@ def look(
 ) -> Diff:
     """The differences between *declared* and the kernel, by one reading; *conflicts* are addresses
     that cannot be added. Raises KernelError, NoSuchDevice."""
+    if rules.bulk and not declared.tasks and engine.kernel.crowded():
+        from netalias.engine import deserted
+
+        return deserted.look(
+            engine, declared, rules.protected,
+            lambda observed: _differences(engine, observed, declared, rules, conflicts),
+        )  # fmt: skip
     if rules.only or not declared.large:
         return _differences(engine, engine.observe(), declared, rules, conflicts)
     from netalias.engine.settled import observe
@@ -346,27 +356,6 @@ def renew(kernel: Kernel, diff: Diff) -> list[Failure]:
     return kernel.apply(diff.renewals, stoppable=False, seen=diff.observed.snapshot)
 
 
-def judge(*, abort: bool) -> Callable[[Found], None]:
-    """The function that judges what probes have found: with *abort*, it raises Conflict if an
-    address that another host has is to abort the run."""
-
-    def judged(found: Found) -> None:
-        if abort and any(one.abort for one, _ in found):
-            raise abort_error([error for _, error in found])
-
-    return judged
-
-
-def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
-    """The error that aborts a run: a Conflict of *found* if there is one, with the first of the
-    others as details."""
-    from netalias.model.listing import first
-
-    *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
-    last.details = first(error.line() for error in others)
-    return last
-
-
 def check_rails(diff: Diff, rules: Rules) -> None:
     """Raises StateError if nothing is declared, or far less than is present: likely a mistake."""
     removed, where = diff.removed, f" on {rules.only}" if rules.only else ""
@@ -406,7 +395,8 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
 def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Diff:
     """The work of verify(); the comparison by the second reading."""
     done = outcome.done
-    few = len(done) <= FEW and all(map(_independent, done))
+    whole = any(leaving(item.plan) is not None for item in done)
+    few = len(done) <= FEW and not whole and all(map(_independent, done))
     # Labels are quicker read all at once than each by itself.
     if few and outcome.diff.settled == len(outcome.diff.devices):
         again, outcome.wrong = _wrong_among(engine, done, rules)

@@ -15,11 +15,13 @@ from netalias.model.steps import BARRIERS, RETIRE, SetLink, moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from netalias.kernel.undoing import Pairs
+    from netalias.model import Device
     from netalias.model.bare import Bare, Sifted
     from netalias.model.gateways import Routing
+    from netalias.model.hidden import Leaving, Unread
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
@@ -99,6 +101,17 @@ class Kernel:
 
         return without(self.snapshot(), bare)
 
+    def crowded(self) -> bool:
+        """Whether there are so many hidden devices that without_hidden() may be worth while."""
+        return False
+
+    def without_hidden(
+        self, expected: Callable[[Sequence[Device]], Mapping[int, frozenset[bytes]]]
+    ) -> Unread | None:
+        """A snapshot without the addresses of hidden devices, *expected* of all devices, whose
+        addresses are bare shards with these labels; None where it cannot be made."""
+        return None
+
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices with these names, as far as they exist, and their addresses."""
         whole = self.snapshot()
@@ -131,6 +144,11 @@ class Kernel:
         *addresses* these may be missing; with *only*, packed addresses, so may other hosts that are
         labels."""
         return self.part(names)
+
+    def reread_beside(self, names: Collection[str], leaving: Mapping[int, Leaving]) -> Snapshot:
+        """The result of reread() with addresses, where those *leaving*, by ifindex of their hidden
+        device, may be missing."""
+        return self.reread(names, addresses=True)
 
     def made(self, name: str) -> int:
         """The ifindex of a device that send() has made under this name, as far as it knows it."""

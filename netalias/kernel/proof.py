@@ -16,10 +16,11 @@ from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, Se
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
     from netalias.model import Address, Device
+    from netalias.model.hidden import Leaving
     from netalias.model.leases import MarkAddress, RenewAddress
     from netalias.model.neighbours import AddProxy, DelProxy, Proxy
     from netalias.model.steps import Step
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
         def reread(
             self, names: Collection[str], *, addresses: bool, only: Collection[bytes] = ...
+        ) -> Snapshot: ...
+
+        def reread_beside(
+            self, names: Collection[str], leaving: Mapping[int, Leaving]
         ) -> Snapshot: ...
 
         def proxies(self) -> list[Proxy]: ...
@@ -154,8 +159,14 @@ class Proof:
         touched = {step.touches for step in batch}
         entries = not touched.isdisjoint(ENTRIES)
         shared = "link" in touched and any(map(is_shared, batch))
-        only = () if shared else {one.address.local for one in batch if one.touches in ENTRIES}  # type: ignore[attr-defined]
-        self._fresh = self._kernel.reread(wanted, addresses=entries or shared, only=only)
+        links = [step for step in batch if isinstance(step, DelLink)]
+        leaving = {step.index: step.leaving for step in links if step.leaving is not None}
+        if leaving:
+            self._fresh = self._kernel.reread_beside(wanted, leaving)
+        else:
+            local = {one.address.local for one in batch if one.touches in ENTRIES}  # type: ignore[attr-defined]
+            only = () if shared else local
+            self._fresh = self._kernel.reread(wanted, addresses=entries or shared, only=only)
         if "proxy" in touched:
             self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
 
@@ -206,11 +217,15 @@ class Proof:
     def _link_is_marked(self, step: DelLink, device: Device) -> bool:
         if device.group != step.group or not is_named(device):
             return False
-        return not step.shared or self._goes_alone(device, self._seen.on(device.index))
+        if not step.shared:
+            return True
+        if step.leaving is not None:
+            return self._goes_alone(device, step.leaving.local)
+        return self._goes_alone(device, [one.local for one in self._seen.on(device.index)])
 
-    def _goes_alone(self, device: Device, leaving: Iterable[Address]) -> bool:
+    def _goes_alone(self, device: Device, leaving: Iterable[bytes]) -> bool:
         """Whether a hidden device has no addresses but those that are *leaving*."""
-        known = {entry.local for entry in leaving}
+        known = {*leaving}
         return all(entry.local in known for entry in self._fresh.on(device.index))
 
     def _sysctls_are_alike(self, step: SetLink, device: Device) -> bool:

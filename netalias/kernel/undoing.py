@@ -92,7 +92,7 @@ class UndoProof(Proof):
         owners may have put theirs there."""
         device = self._device(step)
         mine = (one for one in batch if isinstance(one, DelAddress) and one.device == step.device)
-        return device is not None and self._goes_alone(device, [one.address for one in mine])
+        return device is not None and self._goes_alone(device, [one.address.local for one in mine])
 
     def _is_made(self, step: DelLink, device: Device) -> bool:
         """Whether this run has made a device."""

@@ -12,7 +12,9 @@ from netalias.model.names import RECORD, AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.model import Device
+    from collections.abc import Callable, Mapping, Sequence
+
+    from netalias.model import Device, Snapshot
 
 SHARD = 200
 """Slots whose addresses share a hidden device: the kernel walks all addresses of a device for each
@@ -39,6 +41,11 @@ def slots_beside(slot: int) -> range:
     """The slots that share the hidden device of *slot*."""
     first = slot - slot % SHARD
     return range(first, first + SHARD)
+
+
+def slots_of(device: str) -> range:
+    """The slots whose shards are on the hidden device with this primary name."""
+    return slots_beside(int(device.rpartition("_s")[2]) * SHARD)
 
 
 def group_of(mark: int) -> int:
@@ -74,3 +81,32 @@ def owner(device: Device, mark: int) -> str:
     if device.group != group and not is_scratch(device.group, group):
         return ""
     return main_of(device.name, device.ifalias)
+
+
+class Leaving:
+    """The shards of a hidden device that goes with all of them: their packed addresses, the labels
+    of these with the NULs behind them, and the prefix length that was asked for."""
+
+    __slots__ = ("asked", "labels", "local")
+
+    def __init__(self, local: Sequence[bytes], labels: Sequence[bytes], asked: int) -> None:
+        self.local = local
+        self.labels = labels
+        self.asked = asked
+
+
+class Unread:
+    """A reading without the addresses of some hidden devices.
+
+    ``left`` are these by ifindex; ``snapshot`` has the devices. ``whole`` gives the same reading
+    with all addresses.
+    """
+
+    __slots__ = ("left", "snapshot", "whole")
+
+    def __init__(
+        self, snapshot: Snapshot, left: Mapping[int, Leaving], whole: Callable[[], Snapshot]
+    ) -> None:
+        self.snapshot = snapshot
+        self.left = left
+        self.whole = whole

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netalias.model import Address, Device
+    from netalias.model.hidden import Leaving
 
 # Phases, in the order of their execution.
 REMOVE = 0
@@ -128,15 +129,17 @@ class CreateLink(Step):
 
 class DelLink(Step):
     """RTM_DELLINK by index; ``group`` is the mark that the planner saw on the device. ``shared``:
-    it must have no other addresses by now than those that were planned to go with it."""
+    it must have no other addresses by now than those that were planned to go with it; these are
+    ``leaving`` (model/hidden.py) where the reading of the plan is without them."""
 
-    __slots__ = ("group", "shared")
+    __slots__ = ("group", "leaving", "shared")
     touches = "link"
 
     def __init__(self, device: str, index: int, group: int, *, shared: bool = False) -> None:
         super().__init__(device, index, REMOVE)
         self.group = group
         self.shared = shared
+        self.leaving: Leaving | None = None
 
 
 class AddAltname(Step):

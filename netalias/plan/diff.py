@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias.model.names import AliasName
+from netalias.model.steps import DelLink
 from netalias.plan import Difference, Plan, finished, unmade
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.model import Alias
     from netalias.model.bare import Gone
+    from netalias.model.hidden import Leaving
     from netalias.model.leases import RenewAddress
     from netalias.observed import Observed
 
@@ -28,6 +30,12 @@ def removal(alias: Alias, observed: Observed) -> Difference:
     plan = Plan(alias)
     plan.steps = unmade(alias, observed)
     return Difference(REMOVED, alias.name, finished(plan, observed))
+
+
+def leaving(plan: Plan) -> Leaving | None:
+    """The shards that go with the hidden device that *plan* deletes, where none is an object."""
+    step = plan.steps[0] if len(plan.steps) == 1 else None
+    return step.leaving if isinstance(step, DelLink) else None
 
 
 def wishes(items: Iterable[Difference]) -> list[tuple[Difference, Wish]]:

@@ -9,17 +9,18 @@ from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, address_text,
 from netalias.model.leases import same
 from netalias.model.names import printable
 from netalias.model.steps import AddAddress, DelAddress
-from netalias.plan.diff import ADDED, CHANGED, REMOVED
+from netalias.plan.diff import ADDED, CHANGED, REMOVED, leaving
 from netalias.plan.sysctls import SET
 from netalias.views import NOTHING, address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from netalias.families import Registry
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
+    from netalias.model.hidden import Leaving
     from netalias.model.steps import SysctlChange
     from netalias.plan import Difference, Plan
 
@@ -36,19 +37,31 @@ def line(item: Difference, registry: Registry) -> str:
 
 
 def lines(items: Iterable[Difference], registry: Registry) -> list[str]:
-    """A line for each difference.
+    """A line for each difference, of a hidden device one for each shard that goes with it.
 
     ``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24`` or
     ``= eth0 arp_ignore 0 -> 1``.
     """
     found = []
     for item in items:
+        gone = leaving(item.plan)
+        if gone is not None:
+            found.append("\n".join(_shards(gone)))
+            continue
         if item.sysctl_change is not None:
             text = _set(item.sysctl_change)
         else:
             text = TEXTS[item.sign](item.plan, registry)
-        found.append(f"{item.sign} {item.name} {text}")
-    return [printable(text) for text in found]
+        found.append(printable(f"{item.sign} {item.name} {text}"))
+    return found
+
+
+def _shards(gone: Leaving) -> Iterator[str]:
+    """The lines of shards that go with their device."""
+    together = b" ".join(gone.labels).replace(b"\0", b"")
+    names = printable(together.decode("utf-8", "surrogateescape")).split(" ")
+    for name, local in zip(names, gone.local, strict=True):
+        yield "%s %s %d.%d.%d.%d/%d shard" % (REMOVED, name, *local, gone.asked)
 
 
 def _set(change: SysctlChange) -> str:

@@ -17,7 +17,7 @@ from netalias.desired.lines import PIECE, numbered
 from netalias.emulator import script
 from netalias.engine import Engine, Setup
 from netalias.engine.batch import Batch, parse_commands
-from netalias.engine.reconcile import abort_error
+from netalias.engine.probing import abort_error
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model.listing import FIRST, first, rest

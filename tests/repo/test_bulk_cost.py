@@ -23,7 +23,7 @@ from netalias import recognition
 from netalias.desired import declarations
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
-from netalias.kernel.netlink import codec, fingerprint, runs, sieve
+from netalias.kernel.netlink import codec, fingerprint, hidden_runs, runs, sieve
 from netalias.kernel.netlink.device_runs import Devices
 from netalias.kernel.proof import proven
 from netalias.kernel.undoing import UndoProof, inverses
@@ -196,6 +196,24 @@ def test_labels_beside_one_take_no_calls_of_their_own() -> None:
         assert len(found) == 2
 
     assert each(sift, labels) < MESSAGE
+
+
+def test_shards_that_go_with_their_device_take_no_calls_of_their_own() -> None:
+    """They are left out by columns; so they are in the proof before the send."""
+    slots = range(3 * COUNT)
+    names = frozenset(b"eth9:%d" % slot for slot in slots)
+    known = frozenset((0x0A000000 + slot).to_bytes(4, "big") for slot in slots)
+    sequence = (2).to_bytes(4, sys.byteorder)
+
+    def sift(data: bytes, expected: frozenset[bytes], fit: hidden_runs.Fit) -> None:
+        sieve = hidden_runs.Sieve({7: expected}, fit, sequence)
+        sieve.take(data)
+        assert sieve.left
+        assert not sieve.bodies
+
+    planned = partial(sift, expected=names, fit=hidden_runs.are_labels)
+    assert each(planned, labels) < MESSAGE
+    assert each(partial(sift, expected=known, fit=hidden_runs.are_known), labels) < MESSAGE
 
 
 def test_macvlans_that_are_as_declared_take_no_calls_of_their_own() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import cProfile
+import json
+import pstats
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from random import Random
 
@@ -13,8 +16,12 @@ from support import Namespace, until
 from test_near_netlink import Metered
 from watcher import watching
 
-from netalias import desired
+from netalias import desired, errors
+from netalias.desired.declarations import parse
 from netalias.engine import Engine, Setup
+from netalias.engine.reconcile import Rules, carry_out, check_rails, look, prepare
+from netalias.kernel.netlink.fingerprint import Fingerprinted
+from netalias.model import Snapshot
 
 MAIN, PEER = "10.10.255.253", "10.10.255.254"
 COUNT = 1000
@@ -183,3 +190,115 @@ def test_little_is_read_for_one(shards: Command) -> None:
         found = engine.observe_one(name)
         assert found.partial
         assert engine.kernel.count <= MOST
+
+
+# Whole devices that go ------------------------------------------------------------------------
+
+CALLS = 8
+"""Calls of functions for each shard that goes."""
+BULK = Rules(bulk=True, allow_empty=True, allow_shrink=True)
+
+
+def test_a_line_for_each_that_goes(shards: Command, pool: Path) -> None:
+    """With the length that was asked for; rails and a dry run count and tell each of them."""
+    expected = "".join(f"- eth9:{slot} {address(slot)}/16 shard\n" for slot in range(COUNT))
+    pool.write_text("")
+    assert "1000 aliases would be removed" in shards.run("reconcile", str(pool)).stderr
+    words = ("--allow-empty", "reconcile", str(pool))
+    assert shards.run("--dry-run", *words).stdout == expected
+    assert shards.run("check", str(pool)).stdout == expected
+    assert count(shards) == COUNT
+    assert (
+        shards("-v", *words).replace("    ip link del dev eth9_s4\n", "").startswith(expected[:999])
+    )
+    assert (count(shards), hidden(shards.namespace)) == (0, [])
+
+
+def test_json_has_an_object_for_each_that_goes(shards: Command, pool: Path) -> None:
+    """As a dry run tells."""
+    pool.write_text("")
+    words = ("-j", "--allow-empty", "reconcile", str(pool))
+    planned = shards.run("--dry-run", *words).stdout
+    assert len(json.loads(planned)) == COUNT
+    assert len(json.loads(shards(*words))) == COUNT
+    assert count(shards) == 0
+
+
+@pytest.mark.parametrize("foreign", ["10.99.0.9/32", "10.99.0.9/32 label eth9_s1:9", "2001:db8::9"])
+def test_an_address_of_others_stays(shards: Command, pool: Path, foreign: str) -> None:
+    """And so does its device, without the shards."""
+    shards.namespace.ip(f"addr add {foreign} dev eth9_s1")
+    pool.write_text("")
+    gone = shards("-q", "--allow-empty", "reconcile", str(pool))
+    assert gone.count(" shard\n") == gone.count("\n") == COUNT
+    assert (count(shards), hidden(shards.namespace)) == (0, ["eth9_s1"])
+    assert foreign.split("/")[0] in shards.namespace.ip("addr show dev eth9_s1")
+
+
+def test_a_line_that_is_removed(shards: Command, pool: Path) -> None:
+    """The devices of the others stay, and so does one that they share."""
+    pool.write_text("eth9:0-649 10.10.0.0/16+ kind shard\n")
+    gone = shards("-q", "--allow-shrink", "reconcile", str(pool)).splitlines()
+    assert {line.split()[1] for line in gone} == {f"eth9:{slot}" for slot in range(650, COUNT)}
+    assert (count(shards), len(hidden(shards.namespace))) == (650, 4)
+    assert shards.run("check", str(pool)).stdout == ""
+
+
+def test_an_address_that_moves_to_another_kind(shards: Command, pool: Path) -> None:
+    """What is declared elsewhere is compared with what goes."""
+    pool.write_text("eth9:5000 10.10.0.7 kind label\n")
+    shards("-q", "--allow-shrink", "reconcile", str(pool))
+    assert (count(shards), hidden(shards.namespace)) == (1, [])
+    assert shards("lookup", "10.10.0.7") == "eth9:5000\n"
+
+
+def test_a_protected_address_stays(shards: Command) -> None:
+    """That of the session of whoever reconciles, with its device."""
+    rules = Rules(bulk=True, allow_empty=True, protected=bytes((10, 10, 1, 44)))
+    with shards.namespace, Engine(Setup(Fingerprinted())) as engine:
+        diff = look(engine, parse([], engine.registry), rules)
+    assert (len(diff.items), len(diff.skipped), diff.removed) == (COUNT - 1, 1, COUNT - 1)
+
+
+def test_rails_count_addresses(shards: Command) -> None:
+    """Not devices."""
+    with shards.namespace, Engine(Setup(Fingerprinted())) as engine:
+        diff = look(engine, parse([], engine.registry), Rules(bulk=True))
+        assert len(diff.items) == len(hidden(shards.namespace))
+        assert (diff.present, diff.removed) == (COUNT, COUNT)
+        with pytest.raises(errors.StateError, match=f"{COUNT} aliases would be removed"):
+            check_rails(diff, Rules(bulk=True))
+
+
+def test_one_that_comes_before_the_send(shards: Command) -> None:
+    """The proof sees it, and only its device stays."""
+
+    class Late(Fingerprinted):
+        """A kernel in which somebody adds an address after the plan."""
+
+        def reread_beside(self, names: Collection[str], leaving: Mapping[int, object]) -> Snapshot:
+            shards.namespace.ip("addr add 10.99.0.9/32 dev eth9_s1")
+            return super().reread_beside(names, leaving)  # type: ignore[arg-type]
+
+    with shards.namespace, Engine(Setup(Late())) as engine:
+        outcome = carry_out(engine, prepare(engine, parse([], engine.registry), BULK))
+    (failed,) = outcome.failed
+    assert "another program has changed it meanwhile" in str(failed.error)
+    assert hidden(shards.namespace) == ["eth9_s1"]
+    assert count(shards) == 200
+
+
+def test_few_calls_for_each_that_goes(shards: Command, pool: Path) -> None:
+    """Neither planning nor proof makes an object of each. The first time loads modules."""
+    profile = cProfile.Profile()
+    for run in (lambda work, engine: work(engine), profile.runcall):
+        assert shards.run("-q", "reconcile", str(pool)).returncode == 0
+        with shards.namespace, Engine(Setup(Fingerprinted())) as engine:
+            run(remove_all, engine)
+        assert count(shards) == 0
+    assert pstats.Stats(profile).total_calls < CALLS * COUNT  # type: ignore[attr-defined]
+
+
+def remove_all(engine: Engine) -> None:
+    """What reconcile does with an empty file, without the printing."""
+    carry_out(engine, prepare(engine, parse([], engine.registry), BULK))

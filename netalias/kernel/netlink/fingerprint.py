@@ -39,12 +39,13 @@ from netalias.recognition import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from netalias import errors
-    from netalias.model import Snapshot
+    from netalias.model import Device, Snapshot
     from netalias.model.bare import Bare, Sifted
+    from netalias.model.hidden import Leaving, Unread
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
     from netalias.recognition import Holes, Run
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
+CROWDED = 4
+"""Hidden devices from which on columns are worth while."""
+HIDDEN = b" shard\0"
+"""The end of the ifalias text of a hidden device (model/hidden.py)."""
 ENDLESS = codec.ATTR.pack(20, codec.IFA_CACHEINFO) + FOREVER * 2
 """Beginning of the lifetimes of an address that has it for ever."""
 LARGE = 16 << 10
@@ -111,6 +116,33 @@ class Fingerprinted(Netlink):
         self._indexes = {}
         found = self._kept(lambda: sifted(self, bare), whole=True)
         return found if found is not None else super().snapshot_without(bare)
+
+    def crowded(self) -> bool:
+        """Whether there are, by the bytes of a reading ahead of the next one."""
+        if not self._heard:
+            self.listen()
+        return sum(data.count(HIDDEN) for data in self._heard) >= CROWDED
+
+    def without_hidden(
+        self, expected: Callable[[Sequence[Device]], Mapping[int, frozenset[bytes]]]
+    ) -> Unread | None:
+        """The snapshot, where the addresses of *expected* devices are cut into columns."""
+        from netalias.kernel.netlink.hidden_runs import sifted
+
+        def read() -> Unread | None:
+            links = self._links()
+            return sifted(self, links, expected(links))
+
+        self._indexes = {}
+        return self._kept(read, whole=True)
+
+    def reread_beside(self, names: Collection[str], leaving: Mapping[int, Leaving]) -> Snapshot:
+        """The devices by one dump, and the addresses without those *leaving*."""
+        from netalias.kernel.netlink.hidden_runs import are_known, sifted
+
+        known = {index: frozenset(one.local) for index, one in leaving.items()}
+        found = sifted(self, self._links(), known, are_known)
+        return found.snapshot if found is not None else self.reread(names, addresses=True)
 
     def _kept(self, read: Callable[[], T | None], *, whole: bool) -> T | None:
         """The result of *read* over the dumps that listen() has read, or over new ones, which are

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from _struct import Struct
 from itertools import repeat
+from sys import byteorder
 
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET
@@ -37,6 +38,9 @@ STAMPS = 8
 """Bytes of cstamp and tstamp, at the end of struct ifa_cacheinfo."""
 ORDER = (codec.IFA_ADDRESS, codec.IFA_LOCAL, codec.IFA_LABEL)
 """The attributes that a cut message begins with (inet_fill_ifaddr of net/ipv4/devinet.c)."""
+METRIC = codec.IFA_RT_PRIORITY
+SLOT = range(2) if byteorder == "little" else range(2, 4)
+"""The bytes of a noted metric that are the slot."""
 PADDING = repeat(b"\0")
 """The NULs at the end of each label, which are stripped."""
 _INDEX = Struct("=I")
@@ -62,9 +66,10 @@ class Form:
         return bytes(found)
 
 
-def cut(message: bytes, *, apart: bool = False) -> Form | None:
-    """The layout of messages like this one, with *apart* those of different devices; None if it is
-    no IPv4 address with a label, has other attributes in front, or no lifetimes at its end."""
+def cut(message: bytes, *, apart: bool = False, noted: bool = False) -> Form | None:
+    """The layout of messages like this one, with *apart* those of different devices, and with
+    *noted* those whose metrics have the same upper half (kinds/label.py); None if it is no IPv4
+    address with a label, has other attributes in front, or no lifetimes at its end."""
     kind = codec.HEADER.unpack_from(message)[1]
     if kind != codec.RTM_NEWADDR or len(message) < HEADER + 8 or message[HEADER] != AF_INET:
         return None
@@ -82,6 +87,8 @@ def cut(message: bytes, *, apart: bool = False) -> Form | None:
     # Of the header of the label only the type is the same: its length is that of the text.
     addresses = *range(outer, outer + ADDRESS), *range(local, local + ADDRESS)
     free = *addresses, label - 4, label - 3, *range(label, after), *range(end - STAMPS, end)
+    if noted:
+        free += tuple(at + byte for kind, at, _ in spans if kind == METRIC for byte in SLOT)
     return Form(len(message), (*INDEX, *free) if apart else free, values)
 
 
@@ -91,12 +98,13 @@ def interrupted(message: bytes) -> bool:
 
 
 class Groups:
-    """Divider of datagrams into groups of addresses that are alike, with *apart* those of different
-    devices, too; remembers how to cut."""
+    """Divider of datagrams into groups of addresses that are alike, as cut() says; remembers how to
+    cut."""
 
-    def __init__(self, *, apart: bool = False) -> None:
+    def __init__(self, *, apart: bool = False, noted: bool = False) -> None:
         self._forms: dict[int, Form | None] = {}
         self._apart = apart
+        self._noted = noted
 
     def of(self, data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
         """Offset, length of a message, what all have in common, and number of messages of each
@@ -130,7 +138,8 @@ class Groups:
     def _form(self, data: bytes, at: int, length: int) -> Form | None:
         if self._forms.get(length) is None:
             message = data[at : at + length]
-            self._forms[length] = cut(message, apart=self._apart) if length % 4 == 0 else None
+            form = cut(message, apart=self._apart, noted=self._noted) if length % 4 == 0 else None
+            self._forms[length] = form
         return self._forms[length]
 
 

@@ -51,7 +51,7 @@ def sifted(kernel: Asked, bare: Bare) -> Sifted | None:
         devices = Devices(bare, sequence_of(dump))
         for data in dump:
             devices.take(data)
-    left = devices.bodies if devices is not None else _bodies(kernel, dump)
+    left = devices.bodies if devices is not None else bodies_of(kernel, dump)
     others = complete(left, sequence_of(dump), LINKS)
     if others is None:
         return None
@@ -65,8 +65,8 @@ def sifted(kernel: Asked, bare: Bare) -> Sifted | None:
 
     def whole() -> Snapshot:
         return Snapshot(
-            kernel.decoded(_bodies(kernel, dump, LINKS), LINKS, codec.read_link),
-            kernel.decoded(_bodies(kernel, datagrams, ADDRESSES), ADDRESSES, codec.read_address),
+            kernel.decoded(bodies_of(kernel, dump, LINKS), LINKS, codec.read_link),
+            kernel.decoded(bodies_of(kernel, datagrams, ADDRESSES), ADDRESSES, codec.read_address),
             routes,
         )
 
@@ -99,7 +99,7 @@ def _addresses(
     return (others, labels, ahead) if others is not None else None
 
 
-def _bodies(kernel: Asked, datagrams: Iterable[bytes], wanted: int = 0) -> list[Body]:
+def bodies_of(kernel: Asked, datagrams: Iterable[bytes], wanted: int = 0) -> list[Body]:
     """The bodies of the messages in *datagrams*: of the type *wanted*, 0 for all."""
     return [
         (data, start, end)
