@@ -12,6 +12,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import responder
 from page import LAUNCHER, duration, table, verdict
 from peers import LABEL, forget
 from processes import captured, silent, used
@@ -22,12 +23,19 @@ FEW, MANY = 10_000, 64_000
 QUICK = 500, 2000
 ROUNDS = 3
 RUN = Path("/run/spread")
+COMMANDS = {
+    "create": "-q eth9:65000 10.250.0.1 kind shard",
+    "show NAME": "show eth9:5",
+    "lookup": "lookup 10.250.0.1",
+    "delete": "eth9:65000-",
+}
+"""Commands about one, in their order, by name."""
 BARE, LIKE = "bare", "a label"
 INTRODUCTION = """\
 Medians of {rounds} rounds of whole processes, each in a fresh network namespace. The time of
 {many} plain labels is extrapolated from {few}: it grows with the square. The floor is the
 messages of netalias, sent by a program in C. One command among {many} is the processor time over
-that of a bare Python.
+that of a bare Python. The responder answers for a /64 from `netalias watch`.
 """
 
 
@@ -59,8 +67,9 @@ def section(run: Run) -> str:
             _round(times, SHARD, count)
         _replayed(times, player, many)
         _prefix(times)
+    answers = responder.rows(run.installs)
     told = INTRODUCTION.format(rounds=rounds, few=few, many=many)
-    return f"{told}\n{table(('', 'measured', 'limit', ''), _rows(times, few, many))}"
+    return f"{told}\n{table(('', 'measured', 'limit', ''), _rows(times, few, many, answers))}"
 
 
 def _declared(kind: str, count: int) -> list[str]:
@@ -94,7 +103,8 @@ def _round(times: Times, kind: str, count: int) -> None:
         captured(words)  # it leaves a fingerprint, where the one before could not
         times.add(f"{name} no-op", used(words))
         times.add(BARE, used([sys.executable, "-c", "pass"]))
-        times.add(f"{name} show", used([LAUNCHER, "show", "eth9:5"]))
+        for command, line in COMMANDS.items():
+            times.add(f"{name} one {command}", used([LAUNCHER, *line.split()]))
         forget()
         empty = RUN / "empty"
         empty.touch()
@@ -126,8 +136,9 @@ def _prefix(times: Times) -> None:
         stage.close()
 
 
-def _rows(times: Times, few: int, many: int) -> list[list[str]]:
-    """Rows of what is measured: text, figure, limit and verdict."""
+def _rows(times: Times, few: int, many: int, answers: list[list[str]]) -> list[list[str]]:
+    """Rows of what is measured: text, figure, limit and verdict; *answers* are those of the
+    responder."""
     labels, small, large = f"{LABEL} {few}", f"{SHARD} {few}", f"{SHARD} {many}"
     plain = times[f"{labels} create"]
     extrapolated = plain * (many / few) ** 2
@@ -140,9 +151,10 @@ def _rows(times: Times, few: int, many: int) -> list[list[str]]:
         [f"remove {many}", duration(gone), "<= 500 ms", verdict(gone, 500.0)],
         _row(f"no-op, {few}, to plain labels", times[f"{small} no-op"] / times[f"{labels} no-op"],
              1.5),
-        _row(f"show NAME among {many}, to a bare Python", times[f"{large} show"] / times[BARE],
-             3.0),
+        *(_row(f"{command} among {many}, to a bare Python",
+               times[f"{large} one {command}"] / times[BARE], 3.0) for command in COMMANDS),
         _row("create a prefix, to a label", times["a prefix"] / times[LIKE], 1.5),
+        *answers,
     ]  # fmt: skip
 
 
