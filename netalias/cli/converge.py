@@ -367,7 +367,7 @@ class Run:
                 objects.append({"change": "failing", **task.fields(), **place})
             self._give(objects)
         else:
-            write("".join(self._lines(items)))
+            write(self._text(items))
         if unwatched:
             from netalias.desired.tasks import waiting
             from netalias.runtime import asked
@@ -388,21 +388,22 @@ class Run:
 
         write(json.render(objects, pretty=self.options.pretty))
 
-    def _lines(self, items: Iterable[Difference]) -> list[str]:
+    def _text(self, items: Iterable[Difference]) -> str:
+        """The lines of *items*, with ``-v`` each with its commands."""
         shown = [*items]
         if not shown:
-            return []
+            return ""
         from netalias.views.diff import lines
 
-        found = []
-        for item, text in zip(shown, lines(shown, self.engine.registry), strict=True):
-            found.append(f"{text}\n")
-            if self.options.verbose:
-                from netalias.model.commands import command
+        found = lines(shown, self.engine.registry)
+        if self.options.verbose:
+            from netalias.model.commands import command
 
-                for step in item.plan.steps:
-                    found += [f"    {text}\n" for text in command(step).split("\n")]
-        return found
+            for place, item in enumerate(shown):
+                commands = [text for one in item.plan.steps for text in command(one).split("\n")]
+                found[place] = "\n    ".join([found[place], *commands])
+        found.append("")  # thousands of lines are not copied to end each
+        return "\n".join(found)
 
     def _complain(
         self, outcome: converging.Outcome, done: Sequence[Difference] | None = None
