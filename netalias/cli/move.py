@@ -238,7 +238,7 @@ class Move(Run):
             self._give(objects)
             return
         texts = [text for _, text in self._file_diffs()]
-        write("".join([*texts, *self._lines(items)]))
+        write("".join([*texts, self._text(items)]))
 
     def _file_diffs(self) -> list[tuple[str, str]]:
         """Each file that is rewritten, and its unified diff, or why that is not shown."""

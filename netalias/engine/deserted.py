@@ -10,18 +10,39 @@ from __future__ import annotations
 from netalias.model import hidden
 from netalias.model.names import AliasName
 from netalias.model.steps import DelLink
+from netalias.observed.shards import KIND as SHARDS
 from netalias.plan.diff import REMOVED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from netalias.desired.blocks import Block, Run
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.model import Device, Snapshot
     from netalias.model.hidden import Leaving, Unread
     from netalias.observed import Observed
     from netalias.plan.diff import Diff
+
+
+MANY = 4
+"""Hidden devices that go, from which on columns are worth while."""
+
+
+def needed(declared: Declarations) -> int:
+    """The number of hidden devices that the declared shards need."""
+    shards = [item for item in declared.items if item.wish.kind == SHARDS]
+    return len({place for item in shards for place in _places(item)})
+
+
+def _places(item: Block | Run) -> set[tuple[str, int]]:
+    """The main device and number of each hidden device that aliases of an item may be on."""
+    main, slots = item.wish.name.main, item.slots
+    if isinstance(slots, range) and slots.step == 1:
+        first, last = slots[0] // hidden.SHARD, slots[-1] // hidden.SHARD
+        return {(main, number) for number in range(first, last + 1)}
+    return {(main, slot // hidden.SHARD) for slot in slots}
 
 
 def look(
@@ -63,9 +84,9 @@ def _expected(
     if not all(wish.name.main in names for wish in declared.wishes):
         return {}
     wanted = {
-        hidden.device_of(AliasName(item.wish.name.main, place * hidden.SHARD))
+        hidden.device_of(AliasName(main, number * hidden.SHARD))
         for item in declared.items
-        for place in {slot // hidden.SHARD for slot in item.slots}
+        for main, number in _places(item)
     }
     mark = hidden.group_of(group)
     found = {}

@@ -68,7 +68,7 @@ class Rules:
         protected: bytes = b"",
     ) -> None:
         self.only = only
-        self.bulk = bulk and removing and not only
+        self.bulk = bulk
         self.abort = abort
         self.lent = lent
         self.removing = removing
@@ -158,13 +158,15 @@ def look(
 ) -> Diff:
     """The differences between *declared* and the kernel, by one reading; *conflicts* are addresses
     that cannot be added. Raises KernelError, NoSuchDevice."""
-    if rules.bulk and not declared.tasks and engine.kernel.crowded():
+    bulk = rules.bulk and rules.removing and not (rules.only or declared.tasks)
+    if bulk and (count := engine.kernel.hidden_devices()):
         from netalias.engine import deserted
 
-        return deserted.look(
-            engine, declared, rules.protected,
-            lambda observed: _differences(engine, observed, declared, rules, conflicts),
-        )  # fmt: skip
+        if count >= deserted.needed(declared) + deserted.MANY:
+            return deserted.look(
+                engine, declared, rules.protected,
+                lambda observed: _differences(engine, observed, declared, rules, conflicts),
+            )  # fmt: skip
     if rules.only or not declared.large:
         return _differences(engine, engine.observe(), declared, rules, conflicts)
     from netalias.engine.settled import observe

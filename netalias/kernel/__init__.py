@@ -101,9 +101,9 @@ class Kernel:
 
         return without(self.snapshot(), bare)
 
-    def crowded(self) -> bool:
-        """Whether there are so many hidden devices that without_hidden() may be worth while."""
-        return False
+    def hidden_devices(self) -> int:
+        """The number of hidden devices, about; 0 where without_hidden() can do nothing."""
+        return 0
 
     def without_hidden(
         self, expected: Callable[[Sequence[Device]], Mapping[int, frozenset[bytes]]]

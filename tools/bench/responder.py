@@ -21,6 +21,8 @@ RATE = 10_000
 """Solicitations a second."""
 LASTS, WARM, REST = 4.0, 0.5, 3.0
 """Seconds of the questions, of those before that are not counted, and of the time without any."""
+BACKLOG = 1.0
+"""Seconds in which what still waits in its socket is answered."""
 TURN = 0.005
 """Seconds from one handful of questions to the next."""
 LIMIT = 25.0
@@ -63,7 +65,7 @@ def _asked(resident: Resident) -> list[list[str]]:
 
 
 def _rested(resident: Resident) -> list[str]:
-    time.sleep(TURN)
+    time.sleep(BACKLOG)
     before = resident.used()
     time.sleep(REST)
     used = resident.used() - before

@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
-CROWDED = 4
-"""Hidden devices from which on columns are worth while."""
 HIDDEN = b" shard\0"
 """The end of the ifalias text of a hidden device (model/hidden.py)."""
 ENDLESS = codec.ATTR.pack(20, codec.IFA_CACHEINFO) + FOREVER * 2
@@ -117,11 +115,11 @@ class Fingerprinted(Netlink):
         found = self._kept(lambda: sifted(self, bare), whole=True)
         return found if found is not None else super().snapshot_without(bare)
 
-    def crowded(self) -> bool:
-        """Whether there are, by the bytes of a reading ahead of the next one."""
+    def hidden_devices(self) -> int:
+        """Their number, by the bytes of a reading ahead of the next one."""
         if not self._heard:
             self.listen()
-        return sum(data.count(HIDDEN) for data in self._heard) >= CROWDED
+        return sum(data.count(HIDDEN) for data in self._heard)
 
     def without_hidden(
         self, expected: Callable[[Sequence[Device]], Mapping[int, frozenset[bytes]]]
