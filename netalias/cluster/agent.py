@@ -43,11 +43,18 @@ SETTLED = 1.0
 then: hosts that had computed it at other moments agree on that."""
 ARRIVING = 0.3
 """Seconds after the arrival of another host in which more may come: all are placed by then at once.
-A cluster that starts would compute the placement once on each host for each other one."""
+A cluster that starts would compute the placement once on each host for each other one, and the
+first one would take everything. A host that comes where addresses stand has nothing to wait for."""
+SURPRISED = 0.3
+"""Seconds after an address has got another owner than was placed, in which more may: hosts that
+have read different revisions tell one another by hundreds of these."""
 CALM = 1.0
 """Seconds after a change of what hosts declare in which no address moves for its sake: they read
 changed files one after the other, each is busy meanwhile, and where the last one has read them the
 address may be well where it is."""
+TURN = 0.05
+"""Seconds by which a host waits longer for its moves than the one before it by name: who comes gets
+from one after the other, and none of it waits for what all others give up at that moment."""
 READING = 10.0
 """Seconds that a reading of everything may take."""
 AGAIN = 1.0
@@ -75,6 +82,8 @@ class Agent:
         self.membership = Membership(settings, keys, self.view, self.outbox, tokens)
         self.holdings = Holdings(settings, keys, self.view, self.membership, self.outbox, epoch)
         self.declared = Declared()
+        self._stops = NEVER
+        """The time at which this host gives up all, whether others know that it leaves or not."""
         self.ended = False
         """Whether a stopped agent has given up all, and may end."""
         self._reading: Asked | None = None
@@ -82,8 +91,7 @@ class Agent:
         self._retry = 0.0
         self._newest = 0
         self._heard = 0.0
-        self._stale = True
-        self._settles = self._gathered = NEVER
+        self._settles = self._gathered = self._surprised = NEVER
         self._was_lost = False
         self._differing: dict[str, list[str]] = {}
         self._unreadable: set[str] = set()
@@ -116,8 +124,10 @@ class Agent:
         self.tick(now)
 
     def stop(self, now: float) -> None:
-        """Give up everything, and leave the cluster."""
-        self.holdings.ending = True
+        """Give up everything, and leave the cluster. Others are told first: they have placed what
+        is given up by then, and take it as soon as it is free."""
+        self.membership.leaving = True
+        self._stops = min(self._stops, now + self.membership.timeout)
         self.tick(now)
 
     def tick(self, now: float) -> None:
@@ -127,8 +137,11 @@ class Agent:
         self._watch_store(now)
         if self.view.revision:
             self.membership.work(now)
+            self._stop(now)
             self._place(now)
             self.holdings.work(now)
+        else:
+            self._stop(now)
         self._tell()
         if self.holdings.ending and self.holdings.idle():
             self.membership.leave(now)
@@ -138,7 +151,9 @@ class Agent:
         """Seconds until tick(); infinite for never."""
         if self.ended:
             return NEVER
-        times = [self._settles, self._gathered]
+        times = [NEVER if self.holdings.ending else self._stops]
+        if self._takes_part():
+            times += [self._settles, self._gathered, self._surprised]
         if self._reading is None and self._following is None:
             times.append(self._retry)
         if self._following is not None and self._newest > self.view.revision:
@@ -146,6 +161,12 @@ class Agent:
         if self.view.revision:
             times += [self.membership.due(), self.holdings.due()]
         return max(0.0, min(times) - now)
+
+    def _stop(self, now: float) -> None:
+        """Begin to give up, if others know, or have had the time for it."""
+        if self.membership.leaving:
+            known = self.membership.told or self.holdings.idle()
+            self.holdings.ending |= known or now >= self._stops
 
     # What stands in the store.
 
@@ -196,28 +217,44 @@ class Agent:
             owner = seen.owner if seen is not None else None
             # What goes as it was placed changes nothing of the placement.
             if owner is not None and owner.held and owner.node != placed.get(key):
-                self._stale = True
+                self._surprised = min(self._surprised, now + SURPRISED)
         self.holdings.changed(keys, now)
+
+    def _takes_part(self) -> bool:
+        """Whether the key of this host is there: who is not placed itself places nothing."""
+        seen = self.view.hosts.get(self._node)
+        return seen is not None and 0 < self.membership.created == seen.created
 
     def _place(self, now: float) -> None:
         """Place all addresses anew, if anything has changed that matters."""
         if self.view.redeclared:
             self.view.redeclared = False
-            self.holdings.calm = now + CALM
+            earlier = sum(name < self._node for name in self.view.hosts)
+            self.holdings.calm = now + CALM + TURN * earlier
+        if not self._takes_part():
+            # The key of this host is to come, and with it a placement; or to be found as its own.
+            self.view.changed_hosts &= self._node in self.view.hosts
+            return
         if self.view.arrived:
-            gathered = now if self._node in self.view.arrived else now + ARRIVING
-            self._gathered = min(self._gathered, gathered)
+            self._gathered = min(self._gathered, self._arrival(now))
             self.view.arrived.clear()
+        stale = now >= min(self._settles, self._surprised)
         if self.view.changed_hosts or now >= self._gathered:
             self.declared.update(self.view)
             self.view.changed_hosts, self._gathered = False, NEVER
-            self._stale = True
-        if self._stale or now >= self._settles:
-            self._stale = False
+            self.holdings.known = self.membership.created
+            stale = True
+        if stale:
+            self._surprised = NEVER
             self._settles = NEVER if now >= self._settles else self._settles
             standing = dict(self.view.standing())
             found = place(self.declared.pools, self.declared.hosts, standing, self.view.pins)
             self.holdings.place(found)
+
+    def _arrival(self, now: float) -> float:
+        """The time at which hosts that have just come are placed."""
+        alone = not any(True for _ in self.view.standing())
+        return now + ARRIVING if alone or self._node not in self.view.arrived else now
 
     def _tell(self) -> None:
         """Note what people should know, once."""

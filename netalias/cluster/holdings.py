@@ -112,6 +112,8 @@ class Holdings:
         self.wanted: Sequence[Key] = ()
         """The addresses that are placed here."""
         self.pools: Mapping[str, Spread] = {}
+        self.known = 0
+        """The registration of this host that is among those placed; 0 for none."""
         self.ending = False
         """Whether all is given up, and nothing taken."""
         self.calm = 0.0
@@ -195,8 +197,7 @@ class Holdings:
 
     def _placeable(self) -> bool:
         """Whether the placement knows of this host; all is given up without it, too."""
-        seen = self._view.hosts.get(self._node)
-        return self.ending or (seen is not None and seen.created == self._membership.created)
+        return self.ending or 0 < self.known == self._membership.created
 
     # Orders.
 
@@ -214,9 +215,10 @@ class Holdings:
 
     def _extend(self, now: float) -> None:
         """Let all that is held stand as long as the last proof allows. While addresses come, each
-        with a proof, those that stand have time: the watcher can make others meanwhile."""
+        with a proof, those that stand have time: the watcher can make others meanwhile. What is to
+        go needs none."""
         until = self._membership.until
-        if self._membership.valid(now) and until > self._extended:
+        if not self.ending and self._membership.valid(now) and until > self._extended:
             wait = self._taken_first + self._ttl * MOVING
             if now < wait < NEVER and self._extended > now + self._ttl / 2:
                 self._next = min(self._next, wait)
@@ -254,10 +256,12 @@ class Holdings:
     def _give_up(self, now: float) -> None:
         """Release what is to be elsewhere, at its pace, or nowhere at once."""
         held = self._named(HELD)
-        gone = held if self.ending else [key for key in held if key not in self.placed]
-        self._release(gone, now)
         if self.ending:
+            lost = bool(self._membership.lost)
+            self._release(self._moves.ending(now, held, self.placed, at_once=lost), now)
+            self._next = min(self._next, self._moves.next() or NEVER)
             return
+        self._release([key for key in held if key not in self.placed], now)
         leaving = {
             key: self._ready(key) for key in held if self.placed.get(key, self._node) != self._node
         }

@@ -104,6 +104,8 @@ class Membership:
         self.created = 0
         self.former = set(tokens.registrations)
         self.proof = LONG_AGO
+        self.leaving = False
+        """Whether this host is to get nothing any more: its key tells a weight of 0 then."""
         self.refused = False
         """Whether another live host has the name."""
         self.lost = ""
@@ -112,6 +114,8 @@ class Membership:
         self._asking: Asked | None = None
         self._renewing: Asked | None = None
         self._next_proof = self._next_renewal = self._retry = LONG_AGO
+        self._answered = LONG_AGO
+        """The time of the last answer that was none of a failure."""
         self._put = 0
         self._told: Host | None = None
 
@@ -161,6 +165,17 @@ class Membership:
         if self._lease:
             self._ask(Revoke(self._lease), now, self._ignored)
         self._drop()  # without a token for another one: the file may be the next agent's by now
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a request waits for its answer."""
+        return self._settings.timeout
+
+    @property
+    def told(self) -> bool:
+        """Whether the key tells what it should, or nothing can be told: there is none, or the store
+        does not answer."""
+        return not self.created or bool(self.lost) or not (self._asking or self._unpublished())
 
     @property
     def trouble(self) -> str:
@@ -226,11 +241,12 @@ class Membership:
 
     def _record(self) -> Host:
         one = self._settings
-        return Host(self.token, one.weight, self.pools, one.release)
+        weight = 0 if self.leaving else one.weight
+        return Host(self.token, weight, self.pools, one.release)
 
     def _granted(self, asked: Asked, result: Result, now: float) -> None:
         self._asking = None
-        if self._failed(result, now) or not isinstance(result, Granted):
+        if self._failed(asked, result, now) or not isinstance(result, Granted):
             return
         self._lease = result.lease
         self._next_renewal = asked.made + self._settings.ttl / RENEWALS
@@ -240,7 +256,7 @@ class Membership:
         self._asking = None
         if isinstance(result, NoLease):
             self._forget()
-        if self._failed(result, now) or not isinstance(result, Done):
+        if self._failed(asked, result, now) or not isinstance(result, Done):
             return
         if result.done:
             self._begin(result.revision)
@@ -258,7 +274,7 @@ class Membership:
     def _revoked(self, asked: Asked, result: Result, now: float) -> None:
         self._asking = None
         if not isinstance(result, NoLease):
-            self._failed(result, now)
+            self._failed(asked, result, now)
         self._retry = now + AGAIN  # the event of the key comes
 
     def _renewed(self, asked: Asked, result: Result, now: float) -> None:
@@ -266,7 +282,7 @@ class Membership:
         if isinstance(result, NoLease):
             self.prove()
             self._next_renewal = now + self._settings.ttl / RENEWALS
-        elif not self._failed(result, now):
+        elif not self._failed(asked, result, now):
             self._next_renewal = asked.made + self._settings.ttl / RENEWALS
 
     def _proved(self, asked: Asked, result: Result, now: float) -> None:
@@ -274,14 +290,14 @@ class Membership:
         if isinstance(result, Done) and not result.done:
             self._end("its key has gone")
             self._retry = now
-        if not self._failed(result, now) and isinstance(result, Done) and result.done:
+        if not self._failed(asked, result, now) and isinstance(result, Done) and result.done:
             self.proven(asked)
 
     def _published(self, asked: Asked, result: Result, now: float, record: Host) -> None:
         """The key tells something else now. It may not be ours any more if it does not: a proof
         decides. A request that was given up, and arrives late, changes nothing."""
         self._asking = None
-        if self._failed(result, now) or not isinstance(result, Done):
+        if self._failed(asked, result, now) or not isinstance(result, Done):
             return
         if result.done:
             self._put, self._told = result.revision, record
@@ -312,12 +328,16 @@ class Membership:
                 self._outbox.cancel(one)
         self._asking = self._renewing = None
 
-    def _failed(self, result: Result, now: float) -> bool:
-        """Whether a request failed; it is sent again a little later."""
-        self.lost = str(result) if isinstance(result, StoreError) else ""
-        if self.lost:
+    def _failed(self, asked: Asked, result: Result, now: float) -> bool:
+        """Whether a request failed; it is sent again a little later. One that was made before
+        another was answered tells nothing of the store."""
+        failed = isinstance(result, StoreError)
+        if failed:
             self._retry = now + AGAIN
-        return bool(self.lost)
+            self.lost = str(result) if asked.made >= self._answered else self.lost
+        else:
+            self.lost, self._answered = "", now
+        return failed
 
     def _ignored(self, asked: Asked, result: Result, now: float) -> None:
         """Nothing depends on the answer."""

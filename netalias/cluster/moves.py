@@ -6,6 +6,9 @@ host only so many as it shall take without having done so yet (IN_FLIGHT): a hos
 the store but takes nothing gets no more of them.
 What a dead host had is no move: whoever is to have it takes it as soon as the fence allows.
 
+A host that ends gives up all it has, some at a time as well: each address is away while others take
+these few, and not while they take all.
+
 Times are seconds of one clock that does not go back.
 """
 
@@ -26,6 +29,11 @@ IN_FLIGHT = 16
 PAUSE = 0.16
 """Seconds between two times at which some are given up: each time costs transactions of the store.
 After a longer pause there are twice as many at once."""
+ENDING = 16
+"""Addresses that a host that ends gives up at once, or a QUARTER of them where that is more."""
+QUARTER = 1 / 4
+STEP = 0.1
+"""Seconds between these."""
 LATER = 0.001
 """Seconds that next() is late, so that no rounding leaves the last address of a batch."""
 ROUNDING = 1e-6
@@ -34,12 +42,13 @@ ROUNDING = 1e-6
 class Moves:
     """The pace of one host, whose name is *node*. Its credit is counted in seconds of giving up."""
 
-    __slots__ = ("_at", "_credit", "_next", "_node")
+    __slots__ = ("_at", "_credit", "_ends", "_next", "_node")
 
     def __init__(self, node: str) -> None:
         self._node = node
         self._credit = 2 * PAUSE
         self._at: float | None = None
+        self._ends: float | None = None
         self._next: float | None = None
 
     def due(
@@ -65,11 +74,28 @@ class Moves:
         given: list[Key] = []
         if most >= batch:
             room = _Room(placed, free)
-            ready = [key for key in _in_turn(leaving, placed) if room.take(placed[key])]
+            ready = [key for key in in_turn(leaving, placed) if room.take(placed[key])]
             given = ready[:most]
             self._credit -= len(given) / rate
             batch = min(batch, len(ready) - len(given))
         self._next = now + max(0.0, batch / rate - self._credit) + LATER if batch else later
+        return given
+
+    def ending(
+        self, now: float, held: Iterable[Key], placed: Mapping[Key, str], *, at_once: bool
+    ) -> list[Key]:
+        """The addresses that a host that ends gives up now, of those that it has; all *at_once*
+        where nobody can take them anyway."""
+        keys = in_turn(held, placed)
+        if at_once or not keys:
+            self._next = None
+            return keys
+        if self._ends is None or now >= self._ends:
+            self._ends = now + STEP
+            given = keys[: max(ENDING, int(len(keys) * QUARTER))]
+        else:
+            given = []
+        self._next = self._ends if len(given) < len(keys) else None
         return given
 
     def next(self) -> float | None:
@@ -110,12 +136,12 @@ class _Room:
         return True
 
 
-def _in_turn(keys: Iterable[Key], placed: Mapping[Key, str]) -> list[Key]:
-    """Addresses in an order in which their hosts take turns."""
+def in_turn(keys: Iterable[Key], placed: Mapping[Key, str]) -> list[Key]:
+    """Addresses in an order in which the hosts take turns that are to have them."""
     turns: dict[str, int] = {}
     order = []
     for key in sorted(keys):
-        node = placed[key]
+        node = placed.get(key, "")
         turns[node] = turns.get(node, 0) + 1
         order.append((turns[node], node, key))
     return [key for _, _, key in sorted(order)]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Registration = tuple[str, int]
     """A node, and the revision at which its key was created."""
 
+VALUES_MAX = 32
+"""Values of owners that are remembered: all keys of a transaction have the same one."""
 GONE_MAX = 1000
 """Registrations that have gone, before those that hold nothing are forgotten."""
 
@@ -73,6 +75,9 @@ class View:
         """Whether a host has come, gone, or declared something else; whoever acts on it takes it
         back."""
         self._by_node: dict[str, set[Key]] = {}
+        self._names: dict[str, Key] = {}
+        """The addresses by the texts of their keys in the store."""
+        self._values: dict[bytes, Owner | None] = {}
 
     def held_by(self, node: str) -> set[Key]:
         """The addresses whose keys say that a node holds them."""
@@ -95,7 +100,7 @@ class View:
         anew = snapshot.revision < self.revision
         if anew:
             hosts, self.gone = {}, {}
-        self.hosts, self.owners, self._by_node = {}, {}, {}
+        self.hosts, self.owners, self._by_node, self._names = {}, {}, {}, {}
         self.drains, self.pins, self.unreadable = set(), {}, set()
         for entry in snapshot.entries.values():
             self._put(entry, *(self._keys.split(entry.key) or [""]))
@@ -116,8 +121,17 @@ class View:
         changed: set[Key] = set()
         known = self.revision
         for event in events:
+            if event.revision <= known:
+                continue
+            found = self._names.get(event.key)
+            if found is not None and event.entry is not None:  # nearly all of them
+                self.revision = event.revision
+                if event.revision > self.modified(found):
+                    changed.add(found)
+                    self._read(event.entry, found)
+                continue
             kind, *names = self._keys.split(event.key) or [""]
-            if event.revision <= known or not kind:
+            if not kind:
                 continue
             self.revision = event.revision
             self.redeclared |= kind == records.HOSTS
@@ -153,9 +167,8 @@ class View:
             self.hosts[names[0]] = SeenHost(host, entry.created, entry.modified, entry.lease)
             readable = host is not None
         elif kind == records.OWNERS:
-            owner = records.read_owner(entry.value)
-            self._own((names[0], names[1]), SeenOwner(owner, entry.modified))
-            readable = owner is not None
+            self._read(entry, (names[0], names[1]))
+            return
         elif kind == records.DRAINS:
             self.drains.add(names[0])
             readable = True
@@ -167,6 +180,17 @@ class View:
             readable = False
         if not readable:
             self.unreadable.add(entry.key)
+
+    def _read(self, entry: Entry, key: Key) -> None:
+        """The owner of an address is as it stands in *entry* now."""
+        if entry.value not in self._values:
+            if len(self._values) >= VALUES_MAX:
+                self._values.clear()
+            self._values[entry.value] = records.read_owner(entry.value)
+        owner = self._values[entry.value]
+        self._names[entry.key] = key
+        self._own(key, SeenOwner(owner, entry.modified))
+        (self.unreadable.discard if owner is not None else self.unreadable.add)(entry.key)
 
     def _own(self, key: Key, seen: SeenOwner) -> None:
         before = self.owners.get(key)
@@ -193,6 +217,7 @@ class View:
         elif kind == records.OWNERS:
             if entry is None:
                 self._disown((names[0], names[1]))
+                self._names.pop(self._keys.owner((names[0], names[1])), None)
         elif kind == records.DRAINS:
             self.drains.discard(names[0])
         elif kind == records.PINS:

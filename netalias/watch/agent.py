@@ -91,7 +91,8 @@ class Agent:
         if reason:
             self._journal.warning(f"{reason}: nothing of it is held here")
             mine, lines, store = [], [], None
-        self.floats.load(mine)
+        if mine or self._link is None:
+            self.floats.load(mine)
         if lines == self._lines:
             return
         if self._link is None:
@@ -102,7 +103,9 @@ class Agent:
             self._end()
         self._store = store.text if store is not None else ""
         if self._link is not None:
-            self._declare()  # without any, the process ends when nothing is held any more
+            # Without any, the process orders what stands to go, once others know that it does, and
+            # ends when nothing is held any more.
+            self._declare()
         else:
             self._due = 0.0 if lines else None
 
@@ -129,6 +132,9 @@ class Agent:
                 state.register(fileno, events)
             for fileno, events in state.poll(int(min(end - now, due or LEAVING) * 1000) + 1):
                 self.ready(fileno, events, self._clock())
+        if self._link is not None:
+            self.floats.load(())
+            self.floats.tick(self._clock())
 
     def close(self, *, wait: bool = True) -> None:
         """End the process. What stands runs out, unless another watcher goes on with it. *wait*
@@ -195,6 +201,7 @@ class Agent:
     def _died(self, why: str, now: float) -> None:
         self._end(kill=True)
         if not self._lines:
+            self.floats.load(())
             return  # it was to end
         self._due = self._deaths.undone(NAME, now)
         self._journal.error(f"the agent of the cluster {why}; another one goes on")

@@ -578,6 +578,55 @@ def test_those_that_stand_are_prolonged_after_others_have_come() -> None:
     assert last.until >= began
 
 
+def test_who_leaves_tells_others_first() -> None:
+    """They have placed what it gives up before it does, and take it as soon as it is free; its key
+    goes when nothing is left."""
+    found = cluster("abc", 60)
+    host, key = found.hosts["a"], KEYS.host("a")
+    host.agent.stop(host.clock())
+    assert host.agent.holdings.count("held") == 20
+    found.run(5.0, lambda: found.spread()["a"] < 20)
+    told = records.read_host(found.store.entries[key].value)
+    assert told is not None
+    assert told.weight == 0
+    assert {*found.hosts["b"].agent.holdings.placed.values()} == {"b", "c"}
+    found.run(0.05)
+    assert found.whole()  # those that have gone so far are answered for, and a is there still
+    assert key in found.store.entries
+    assert found.spread()["a"] > 0
+    found.run(5.0, lambda: host.agent.ended)
+    assert found.whole()
+    assert found.spread() == {"a": 0, "b": 30, "c": 30}
+    first = next(at for at, one in enumerate(host.ordered) if isinstance(one, Release))
+    assert not [one for one in host.ordered[first:] if isinstance(one, Extend)]
+
+
+def test_who_leaves_while_the_store_is_away_waits_for_no_answer() -> None:
+    """All of it goes, within the time that a request has."""
+    found = cluster()
+    host = found.hosts["a"]
+    found.store.stop()
+    host.agent.stop(host.clock())
+    found.run(1.1)
+    assert found.spread()["a"] == 0
+
+
+def test_the_first_host_waits_for_those_that_come_with_it() -> None:
+    """Nothing is given up again when a whole cluster starts within a moment."""
+    found = Cluster("abc", {"web": spread(1, 12)})
+    for host in found.hosts.values():
+        host.start()
+        found.run(0.05)
+    found.run(10.0, found.whole)
+    assert found.spread() == {"a": 4, "b": 4, "c": 4}
+    assert not [one for one in every_order(found) if isinstance(one, Release)]
+
+
+def every_order(found: Cluster) -> list[orders.Message]:
+    """The orders of all agents."""
+    return [one for host in found.hosts.values() for one in host.ordered]
+
+
 def test_a_check_that_nobody_answers_is_asked_again() -> None:
     """Neither does an agent that ends wait for its answer."""
     found = Cluster("a", {"web": spread(1, 2)})

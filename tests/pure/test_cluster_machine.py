@@ -95,6 +95,14 @@ class Clustered(RuleBasedStateMachine):
             host.agent_stopped = host.watch_stopped = False
             host.start()
 
+    @rule(name=HOSTS, seconds=st.sampled_from([0.0, 0.15, 2.0]))
+    def leave(self, name: str, seconds: float) -> None:
+        """SIGTERM: a host tells others, gives up what it has, and leaves, if nothing else comes."""
+        host = self.host(name)
+        if host.alive and not host.agent_stopped and not host.suspended:
+            host.agent.stop(host.clock())
+            self.cluster.run(seconds)
+
     @rule(name=HOSTS)
     def kill_agent(self, name: str) -> None:
         """kill -9 of the agent: the watcher starts another one."""
@@ -193,6 +201,8 @@ class Clustered(RuleBasedStateMachine):
             if host.suspended:
                 host.resume()
             host.agent_stopped = host.watch_stopped = False
+            if host.alive and host.agent.membership.leaving:
+                host.kill()
             if not host.alive:
                 host.start()
             engine = host.engine

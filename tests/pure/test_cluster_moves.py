@@ -190,3 +190,27 @@ def test_whatever_happens_it_comes_to_rest(events: list[tuple[str, str]]):
     cluster.settle()
     assert cluster.moved == most
     assert cluster.owners == placed
+
+
+def test_a_host_that_ends_gives_up_some_at_a_time():
+    """A quarter of what is left, or 16, each tenth of a second; hosts take turns to have them."""
+    moves, now = Moves("alpha"), 50.0
+    held = {key: NODES[1 + at % 3] for at, key in enumerate(KEYS)}
+    batches = []
+    while held:
+        given = moves.ending(now, held, held, at_once=False)
+        shares = Counter(held.pop(key) for key in given)
+        assert not held or max(shares.values()) - min(shares.values()) <= 1
+        batches.append(len(given))
+        assert not held or moves.ending(now + STEP / 4, held, held, at_once=False) == []
+        now = moves.next() or now
+    assert batches == [25, 18, 16, 16, 16, 9]
+    assert now - 50.0 == pytest.approx(0.1 * (len(batches) - 1))
+    assert moves.next() is None
+
+
+def test_a_host_that_ends_alone_waits_for_nobody():
+    """Where the store is away all of it goes at once, also what has no place."""
+    moves = Moves("alpha")
+    assert moves.ending(50.0, KEYS, {}, at_once=True) == KEYS
+    assert moves.next() is None

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
-from swarm import InMemory, Member
+from swarm import WAY, InMemory, Member
 
 from netalias.cluster import agent, fence
+from netalias.cluster.moves import ENDING
 from netalias.cluster.placement import Key, place
 from netalias.cluster.records import DRAINS, Spread
 from netalias.cluster.store import Change, Delete, Put
@@ -19,6 +20,8 @@ COUNT, HOSTS, TTL = 240, 8, 10
 SHORTEST = 5
 """The least ``ttl`` that a line may say."""
 FIRST = int(ip_address("10.0.0.0"))
+MOMENT = 1e-3
+"""Seconds that are none: time goes on by so little as it can between two rounds."""
 LEASE = 0.5
 """Seconds by which the store notices late that a lease is over."""
 
@@ -105,6 +108,53 @@ def test_a_host_comes_and_drains(swarm: InMemory):
     assert moved(swarm, drains) == COUNT // (HOSTS + 1)
     swarm.store.execute(Change([], [Delete(drain)]))
     swarm.run(10, lambda: swarm.even(COUNT))
+
+
+class Away:
+    """The times for which addresses that move are nowhere, and how many of them at once."""
+
+    def __init__(self, swarm: InMemory) -> None:
+        self._since: dict[object, float] = {}
+        self._swarm = swarm
+        self.most = 0
+        self.longest = 0.0
+
+    def look(self) -> bool:
+        """Take note of what is nowhere now."""
+        now, there = self._swarm.now(), owners(self._swarm)
+        for key in [key for key in self._since if key in there]:
+            self.longest = max(self.longest, now - self._since.pop(key))
+        for address in range(COUNT):
+            key = "web", str(ip_address(FIRST + address))
+            if key not in there:
+                self._since.setdefault(key, now)
+        self.most = max(self.most, len(self._since))
+        return False
+
+
+def test_who_comes_gets_from_one_host_after_the_other(swarm: InMemory):
+    """What is on its way is what one of them gives up at a time, and each address is away for two
+    transactions: the one that frees it, and the one that takes it."""
+    found = Member("another", swarm.store.session(), swarm.members[0].pools, TTL)
+    found.engine.there = WAY  # type: ignore[attr-defined]
+    swarm.members.append(found)
+    found.start(swarm.now())
+    away = Away(swarm)
+    swarm.run(10, lambda: away.look() or swarm.even(COUNT))
+    assert away.most <= 4  # of the 26 that it gets
+    assert away.longest <= 2 * WAY + MOMENT
+
+
+def test_who_leaves_gives_up_some_at_a_time(swarm: InMemory):
+    """Nothing waits for the rest of it: neither for what goes later, nor for its key to go."""
+    first = swarm.members[0]
+    first.agent.stop(swarm.now())
+    away = Away(swarm)
+    swarm.run(10, lambda: away.look() or first.agent.ended)
+    first.alive = False
+    swarm.run(1, lambda: away.look() or swarm.even(COUNT))
+    assert away.most <= ENDING
+    assert away.longest <= 2 * WAY + MOMENT
 
 
 @pytest.mark.long

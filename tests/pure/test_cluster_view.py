@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from netalias.cluster.records import Host, Keys, Owner
+import pytest
+
+from netalias.cluster import records
+from netalias.cluster.records import Host, Keys, Owner, read_owner
 from netalias.cluster.store import Entry, Event, Snapshot
 from netalias.cluster.view import View
 
@@ -79,3 +82,35 @@ def test_a_store_that_was_put_back_begins_anew() -> None:
     assert view.gone == {("a", 20): 100.0}
     assert view.load(Snapshot(5, []), 200.0) == {FIRST}
     assert (view.revision, view.owners, view.gone) == (5, {}, {})
+
+
+def test_a_key_of_an_address_that_goes_and_comes_again() -> None:
+    """Every event counts, whether the key was known before or not, readable or not."""
+    view = seen(host(3))
+    key = KEYS.owner(FIRST)
+    broken = Entry(key, b"garbage", 10, 11)
+    for entry, revision in [(owner(3, 10), 10), (broken, 11), (owner(3, 12), 12), (None, 13)]:
+        assert view.note([Event(key, revision, entry)], 200.0) == {FIRST}
+        assert view.revision == revision
+        assert view.held_by("a") == ({FIRST} if entry not in (broken, None) else set())
+        assert view.unreadable == ({key} if entry is broken else set())
+    assert FIRST not in view.owners
+    view.note([Event(key, 14, owner(3, 14))], 200.0)
+    assert view.held_by("a") == {FIRST}
+
+
+def test_values_that_are_alike_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All keys of a transaction have one value: each event costs little, and not a parser."""
+    read = []
+
+    def counted(value: bytes) -> Owner | None:
+        read.append(value)
+        return read_owner(value)
+
+    monkeypatch.setattr(records, "read_owner", counted)
+    view = seen(host(3))
+    value = owner(3, 10).value
+    keys = [KEYS.owner(("web", f"10.0.0.{last}")) for last in range(1, 101)]
+    view.note([Event(key, 10, Entry(key, value, 10, 10)) for key in keys], 200.0)
+    assert len(view.held_by("a")) == len(keys)
+    assert read == [value]
