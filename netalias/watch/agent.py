@@ -50,6 +50,8 @@ def spawn(link: int, folder: str, release: str = "") -> int:
 
 LEAVING = 5.0
 """Seconds for the agent to leave the cluster at the end, also with all that it gives up."""
+TURNS = 16
+"""Turns for what it has left, in each of which a quarter goes, or more."""
 
 
 class Agent:
@@ -119,7 +121,8 @@ class Agent:
             self._journal.warning(f"{self._folder}{condition.FILE}: {error.strerror}")
 
     def release(self) -> None:
-        """Give up all, and wait until the store knows; not for long, if it does not answer."""
+        """Give up all, as the agent orders, and wait until the store knows; not for long, if one of
+        them does not answer."""
         self.load(())
         end = self._clock() + LEAVING
         state = poll()
@@ -132,8 +135,8 @@ class Agent:
                 state.register(fileno, events)
             for fileno, events in state.poll(int(min(end - now, due or LEAVING) * 1000) + 1):
                 self.ready(fileno, events, self._clock())
-        if self._link is not None:
-            self.floats.load(())
+        self.floats.load(())  # what nobody has ordered to go
+        for _ in range(TURNS):
             self.floats.tick(self._clock())
 
     def close(self, *, wait: bool = True) -> None:
@@ -200,9 +203,9 @@ class Agent:
 
     def _died(self, why: str, now: float) -> None:
         self._end(kill=True)
-        if not self._lines:
+        if not self._lines:  # it was to end, and orders nothing to go any more
             self.floats.load(())
-            return  # it was to end
+            return
         self._due = self._deaths.undone(NAME, now)
         self._journal.error(f"the agent of the cluster {why}; another one goes on")
         self._note(cluster(self._tasks))  # that one may come much later

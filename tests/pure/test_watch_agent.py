@@ -16,6 +16,7 @@ from netalias.runtime import condition, tasks
 from netalias.system import lines
 from netalias.system.journal import Journal
 from netalias.system.lines import LINE_MAX
+from netalias.watch import agent
 from netalias.watch.agent import ALIVE, Agent
 from netalias.watch.mains import BACK
 from netalias.watch.pools import KEYWORDS, Pools
@@ -251,23 +252,53 @@ def test_an_agent_that_cannot_be_started_is_tried_again(scripted: Scripted) -> N
 
 
 def test_lines_that_go_end_the_agent(scripted: Scripted) -> None:
-    """It is told, and ends by itself; the record, by which they were carried out, goes at once."""
+    """It is told, orders what stands to go, so that others know it before, and ends by itself; the
+    record, by which they were carried out, goes at once."""
     scripted.declare(STORE, WEB)
     scripted.turn()
     scripted.link.send(b"take 1e9 web/10.0.0.100\n")
     scripted.turn()
     assert scripted.watched.names() == ["eth0:100"]
     scripted.declare()
-    assert scripted.turn() == ["", "gone 1 web/10.0.0.100"]
-    assert scripted.watched.names() == []
+    assert scripted.turn() == [""]
+    assert scripted.watched.names() == ["eth0:100"]
     assert tasks.left(scripted.folder, tasks.FLOATS) == []
     scripted.link.send(b"release web/10.0.0.100\n")
     assert scripted.turn() == ["gone 2 web/10.0.0.100"]
+    assert scripted.watched.names() == []
     scripted.die()
     scripted.turn()
     assert scripted.agent.wanted(0.0) == {}
     assert "has ended" not in "".join(scripted.watched.said())
     assert scripted.agent.due(scripted.watched.now) is None
+
+
+def test_an_agent_that_dies_without_lines_leaves_nothing(scripted: Scripted) -> None:
+    """Nobody else would order what stands to go."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.link.send(b"take 1e9 web/10.0.0.100 web/10.0.0.101\n")
+    scripted.turn()
+    scripted.declare()
+    scripted.turn()
+    assert scripted.watched.names() == ["eth0:100", "eth0:101"]
+    scripted.die()
+    scripted.turn()
+    assert scripted.watched.names() == []
+    assert scripted.agent.due(scripted.watched.now) is None
+
+
+def test_the_end_waits_for_no_agent_that_is_silent(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has not ordered to go goes all the same, after a while."""
+    scripted.declare(STORE, WEB)
+    scripted.turn()
+    scripted.link.send(b"take 1e9 web/10.0.0.100\n")
+    scripted.turn()
+    monkeypatch.setattr(agent, "LEAVING", 0.0)
+    scripted.agent.release()
+    assert scripted.watched.names() == []
 
 
 def test_another_store_begins_another_agent(scripted: Scripted) -> None:
