@@ -24,7 +24,7 @@ RATE = 50.0
 """Addresses that a host gives up in a second at least."""
 PART = 1 / 20
 """The part of the addresses that are to leave that it gives up in a second, where that is more."""
-IN_FLIGHT = 16
+IN_FLIGHT = 8
 """Addresses that are free, on their way to one host."""
 PAUSE = 0.16
 """Seconds between two times at which some are given up: each time costs transactions of the store.

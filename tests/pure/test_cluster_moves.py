@@ -37,7 +37,7 @@ def test_a_rate_and_no_more():
         for key in given:
             del held[key]
         times.append(then)
-        batches.append(len(given))
+        batches += [len(given)] if given else []  # a host whose room is full may have to look again
     assert batches == [2 * BATCH] + [BATCH] * ((len(KEYS) - 2 * BATCH) // BATCH) + [4]
     least = (len(KEYS) - 2 * BATCH) / RATE
     assert least <= times[-1] - times[0] < least * 1.1
@@ -46,7 +46,8 @@ def test_a_rate_and_no_more():
 
 def test_nothing_before_a_batch():
     """Looks between two batches give nothing; the last few addresses are no whole batch."""
-    moves, placed = Moves("alpha"), dict.fromkeys(KEYS, "beta")
+    moves = Moves("alpha")
+    placed = {key: NODES[1 + at % 3] for at, key in enumerate(KEYS)}
     held = dict.fromkeys(KEYS[: 2 * BATCH], 0.0)
     assert len(moves.due(0.0, held, placed, [])) == 2 * BATCH
     held = dict.fromkeys(KEYS[2 * BATCH : 3 * BATCH + 2], 0.0)
