@@ -318,7 +318,8 @@ class Keeper(Lines, Repeated):
                 if name in table.new:
                     last = subject.last
                     last.new[family] = table.new[name]
-                    last.usable |= {(family, table.new[name])}
+                    # Its own one, too, where the watcher was killed before it recorded that.
+                    subject.seen.add((family, table.new[name]))
                     last.usable |= {key for key in subject.seen if key[0] == family}
         return []
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support import Namespace, until
-from unpacked import daemon, program, unpacked
+from unpacked import daemon, networkd, program, unpacked
 
 ASIDE = """
     mount -t tmpfs none /run; mkdir /run/etc; cp -L /etc/passwd /etc/group /run/etc
@@ -45,3 +45,18 @@ def udhcpc(folder: Path, device: str) -> str:
     script = unpacked("udhcpc", "etc/udhcpc/default.script")
     path = f"PATH={busybox.parent}:{os.environ['PATH']}"
     return f"{ASIDE} {path} exec {busybox} udhcpc -f -i {device} -s {script}"
+
+
+def by_networkd(folder: Path, device: str) -> str:
+    """The words for systemd-networkd, which is a client itself."""
+    return networkd(folder / "run", f"{UNTIL_DENIED}\n[Match]\nName={device}\n")
+
+
+UNTIL_DENIED = """\
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+[DHCPv4]
+ClientIdentifier=mac
+"""

@@ -553,6 +553,39 @@ def test_a_device_that_is_renamed(kept: Kept, text: str, watched: bool) -> None:
     assert copies(kept, "lan0") == ([] if watched else [second])
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("renamed", [True, False])
+def test_killed_before_it_has_recorded_a_change(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, recorded: bool, renamed: bool
+) -> None:
+    """What stands in the table was an own address: the next watcher goes on with it, also where a
+    rename has made the label of an alias of its label meanwhile. One that went is kept."""
+    kept.load(f"{LINE}\nlan0 iface-alias kernel keep 100 max 3")
+    kept.remove("10.0.0.1/24")
+    if recorded:
+        kept.rest()
+    kept.add("10.0.0.2/24")
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("netalias.runtime.kept.write", _killed)
+        kept.rest()
+    name = "eth0"
+    if renamed:
+        name = "lan0"
+        rename(kept, "eth0", name)
+    kept.begin()
+    assert kept.translated == [f"{name}: 10.0.0.1 -> 10.0.0.2"]
+    kept.remove("10.0.0.2/24", name)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("netalias.runtime.kept.write", _killed)
+        kept.rest()
+    kept.begin()
+    assert copies(kept, name) == ["10.0.0.1", "10.0.0.2"]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("watched", [True, False])
 @pytest.mark.parametrize("line", [LINE, ""])
 def test_a_device_that_is_renamed_and_has_no_line_then(
