@@ -48,11 +48,11 @@ def udhcpc(folder: Path, device: str) -> str:
 
 
 def by_networkd(folder: Path, device: str) -> str:
-    """The words for systemd-networkd, which is a client itself."""
-    return networkd(folder / "run", f"{UNTIL_DENIED}\n[Match]\nName={device}\n")
+    """The words for systemd-networkd, which has a client of its own."""
+    return networkd(folder / "run", f"[Match]\nName={device}\n{NETWORK}")
 
 
-UNTIL_DENIED = """\
+NETWORK = """\
 [Network]
 DHCP=ipv4
 LinkLocalAddressing=no

@@ -565,9 +565,7 @@ def test_killed_before_it_has_recorded_a_change(
     if recorded:
         kept.rest()
     kept.add("10.0.0.2/24")
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr("netalias.runtime.kept.write", _killed)
-        kept.rest()
+    _killed_before_it_records(kept, monkeypatch)
     name = "eth0"
     if renamed:
         name = "lan0"
@@ -575,15 +573,21 @@ def test_killed_before_it_has_recorded_a_change(
     kept.begin()
     assert kept.translated == [f"{name}: 10.0.0.1 -> 10.0.0.2"]
     kept.remove("10.0.0.2/24", name)
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr("netalias.runtime.kept.write", _killed)
-        kept.rest()
+    _killed_before_it_records(kept, monkeypatch)
     kept.begin()
     assert copies(kept, name) == ["10.0.0.1", "10.0.0.2"]
 
 
-def _killed(*_: object) -> None:
-    raise KeyboardInterrupt
+def _killed_before_it_records(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hear and act; it ends where it would write its record."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("netalias.runtime.kept.write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            kept.rest()
 
 
 @pytest.mark.parametrize("watched", [True, False])

@@ -90,8 +90,10 @@ class Echo:
             self._udp = socket.socket(family, socket.SOCK_DGRAM)
             self._tcp = socket.create_server((SERVER[version], PORT), family=family)
         self._udp.bind((SERVER[version], PORT))
-        for work in (self._datagrams, self._connections):
-            threading.Thread(target=work, daemon=True).start()
+        works = (self._datagrams, self._connections)
+        self._threads = [threading.Thread(target=one, daemon=True) for one in works]
+        for thread in self._threads:
+            thread.start()
 
     def _datagrams(self) -> None:
         try:
@@ -123,6 +125,13 @@ class Echo:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        for one in (self._udp, self._tcp):
+            with suppress(OSError):  # ENOTCONN, and who waits for it is woken all the same
+                one.shutdown(socket.SHUT_RDWR)
+        # A thread could read what comes for the next socket that gets the same descriptor.
+        for thread in self._threads:
+            thread.join(PATIENCE * SLOW)
+            assert not thread.is_alive()
         self._udp.close()
         self._tcp.close()
 
