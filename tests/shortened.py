@@ -16,10 +16,11 @@ def quarter(values: Iterable[T]) -> list[T | ParameterSet]:
     marked ``long``."""
     every = [*values]
     few = max(1, len(every) // 4)
-    return [*every[:few], *(_long(one) for one in every[few:])]
+    return [*every[:few], *later(every[few:])]
 
 
-def _long(value: object) -> ParameterSet:
-    """A tuple is a value for each of several arguments."""
-    values = value if isinstance(value, tuple) else (value,)
-    return pytest.param(*values, marks=pytest.mark.long)
+def later(values: Iterable[object]) -> list[ParameterSet]:
+    """For parametrize: *values* marked ``long``; a tuple is a value for each of several
+    arguments."""
+    cases = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]

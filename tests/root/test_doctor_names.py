@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from command import ip_json, set_sysctl, wait_for_state, without_dad
+from shortened import quarter
 from support import Namespace, until, veth_pair
 from test_doctor import ALIASES, FAULTS, MAIN_ADDRESS, MAIN_SETTINGS, Doctor
 from test_dry_run_is_truth import execute
@@ -77,13 +78,13 @@ SHAPES = {re.sub(r"\d", "", one[4]): one[:2] for one in FAULTS}
 
 
 @pytest.mark.parametrize("odd", [ODD], indirect=True, ids=["odd"])
-@pytest.mark.parametrize(("check", "fault"), SHAPES.values())
+@pytest.mark.parametrize(("check", "fault"), quarter(SHAPES.values()))
 def test_each_command_can_be_pasted(odd: Doctor, check: str, fault: str) -> None:
     """A fault for every command of test_doctor.py, on a device with the oddest name."""
     mended(odd, fault, check, ODD)
 
 
-@pytest.mark.parametrize("odd", NAMES[1:], indirect=True)
+@pytest.mark.parametrize("odd", quarter(NAMES[1:]), indirect=True)
 def test_other_odd_names(odd: Doctor) -> None:
     """One command of each program: a name that looks like an option, like a word, like a value."""
     (main,) = [one["ifname"] for one in ip_json(odd.namespace, "addr") if one["ifname"] in NAMES]

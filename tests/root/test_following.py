@@ -73,6 +73,7 @@ def dialled(cli: Command) -> Dialled:
     return Dialled(cli.namespace)
 
 
+@pytest.mark.early
 def test_they_follow_each_change(dialled: Dialled, cli: Command, tmp_path: Path) -> None:
     """A-17: the kernel drops the routes with the address, and they are there again with the next
     one, back to the first too; what others have set stays; lines that go undo what they made."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from command import COMMAND, Command, ip_json, lock_file
+from shortened import quarter
 from support import SLOW, Namespace
 
 from netalias.desired.declarations import parse
@@ -115,7 +116,7 @@ def test_the_kernel_has_it(cli: Command, kind: str, address: str) -> None:
     assert lease in ((300,) if kind == "macvlan" else (300, 301))
 
 
-@pytest.mark.parametrize(("kind", "address"), PLACES)
+@pytest.mark.parametrize(("kind", "address"), quarter(PLACES))
 def test_it_is_gone_after_kill(cli: Command, declare: Declare, kind: str, address: str) -> None:
     """Who renews is killed; the kernel drops the address by itself, and what is left goes."""
     file = declare(f"eth9:0 {address} kind {kind} lease 2")
@@ -161,7 +162,7 @@ def test_what_is_left_goes_with_renew(cli: Command) -> None:
     cli.silent("renew")
 
 
-@pytest.mark.parametrize("verb", ["renew", "reconcile", "again"])
+@pytest.mark.parametrize("verb", quarter(["renew", "reconcile", "again"]))
 def test_a_renewal_disturbs_nobody(cli: Command, declare: Declare, verb: str) -> None:
     """Each address is announced by the kernel once more, and none goes."""
     lines = [f"eth9:{slot} {address.replace('1/', f'{slot + 1}/')} kind {kind} lease 300"

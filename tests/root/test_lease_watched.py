@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from command import Command, set_sysctl
+from shortened import quarter
 from test_lease_command import PLACES, listening, local
 from watcher import watching
 
 from netalias.kernel.netlink import codec
 
 
-@pytest.mark.parametrize(("kind", "address"), PLACES)
+@pytest.mark.early
+@pytest.mark.parametrize(("kind", "address"), quarter(PLACES))
 def test_watched_and_killed(cli: Command, tmp_path: Path, kind: str, address: str) -> None:
     """It is renewed, and no longer once the watcher is killed; the next one puts it right."""
     file = tmp_path / "declared"
@@ -31,7 +33,7 @@ def test_watched_and_killed(cli: Command, tmp_path: Path, kind: str, address: st
             watch.end()
 
 
-@pytest.mark.parametrize("kind", ["macvlan", "label"])
+@pytest.mark.parametrize("kind", quarter(["macvlan", "label"]))
 def test_another_host_has_the_address(cli: Command, tmp_path: Path, kind: str) -> None:
     """The kernel removes an IPv6 address with a lease where it keeps a permanent one: that is told
     as what it is, and no lease has run out. It is used once it is free."""

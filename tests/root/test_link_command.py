@@ -16,6 +16,7 @@ from select import select
 
 import pytest
 from command import COMMAND, SECONDS, Command
+from shortened import later, quarter
 from support import PATIENCE, SLOW, Namespace, until
 from tunnelled import OUTER, cable, transfer
 
@@ -87,12 +88,15 @@ def physical(cli: Command, *words: str) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.parametrize("tap", [(), ("--tap",)], ids=["tun", "tap"])
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [("udp", "tun"), ("tcp", "tap"), *later([("udp", "tap"), ("tcp", "tun")])],
+)
 def test_sockets(
-    cli: Command, peer: Namespace, started: ExitStack, suffix: str, tap: tuple[str, ...]
+    cli: Command, peer: Namespace, started: ExitStack, suffix: str, content: str
 ) -> None:
     """B-12: a TCP connection through the link arrives whole, both ways."""
+    tap = ["--tap"] * (content == "tap")
     its = run(started, peer, "link1", f"*:7777/{suffix}", *tap)
     its.says("-> ready" if suffix == "udp" else "opening -> dial")
     ours = run(started, cli.namespace, "link0", f"{OUTER[1]}:7777/{suffix}", *tap)
@@ -100,7 +104,7 @@ def test_sockets(
     (found,) = physical(cli)
     assert (found["ifname"], found["device"]) == ("link0", f"{OUTER[1]}:7777/{suffix}")
     assert (found["kind"], found["phase"], found["carrier"]) == (suffix, "open", None)
-    assert found["content"] == ("tap" if tap else "tun")
+    assert found["content"] == content
     until(lambda: min(int(str(physical(cli)[0][f"{one}_bytes"])) for one in ("in", "out"))
           > len(DATA))  # fmt: skip
     assert ours.end() == 0
@@ -223,7 +227,7 @@ def test_words(cli: Command) -> None:
     assert cli("show", "physical") == ""
 
 
-@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+@pytest.mark.parametrize("suffix", quarter(["udp", "tcp"]))
 def test_another_process_takes_over(
     cli: Command, peer: Namespace, started: ExitStack, suffix: str
 ) -> None:

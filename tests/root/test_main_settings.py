@@ -281,7 +281,8 @@ def test_a_rehearsal_touches_nothing(main: Command) -> None:
     assert settings(main.namespace) == BEFORE
 
 
-def test_killed_at_any_instant(main: Command) -> None:
+@pytest.mark.parametrize("kills", [12, pytest.param(40, marks=pytest.mark.long)])
+def test_killed_at_any_instant(main: Command, kills: int) -> None:
     """Whatever a killed run left, after the next creation and deletion all is as it was."""
     dice = random.Random(5227)
     words = [*COMMAND, "eth9:0", ALIAS, *NEW]
@@ -290,7 +291,7 @@ def test_killed_at_any_instant(main: Command) -> None:
     last = time.monotonic() - begun
     main.silent("eth9:0-")
     hits = 0
-    for number in range(40):
+    for number in range(kills):
         process = main.namespace.start([*words] if number % 2 else [*COMMAND, "eth9:0-"])
         time.sleep(dice.uniform(0, last))  # the instant is what is varied
         process.send_signal(signal.SIGKILL)

@@ -19,6 +19,7 @@ import pytest
 import schemas
 from announcements import Picture, picture, replay
 from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
+from shortened import later
 from support import SLOW, Namespace, another_user, until
 from tapping import set_media, tap
 
@@ -605,7 +606,7 @@ def test_a_script_that_others_may_change_is_refused(cli: Command, tmp_path: Path
     assert not (tmp_path / "log").exists()
 
 
-@pytest.mark.parametrize("way", ["SIGINT", "SIGTERM", "SIGHUP", "reader"])
+@pytest.mark.parametrize("way", ["SIGINT", "reader", *later(["SIGTERM", "SIGHUP"])])
 def test_a_script_ends_with_the_monitor(dummy: Namespace, tmp_path: Path, way: str) -> None:
     """However the monitor ends, and with the processes that the script has started."""
     gate = tmp_path / "gate"

@@ -36,7 +36,7 @@ def test_no_address_is_away_in_a_move(
         assert not any("nodad" in one for device in flags for one in device["addr_info"]), name
 
 
-@pytest.mark.parametrize("own", ["", "2001:db8:51::aa/64"])
+@pytest.mark.parametrize("own", quarter(["", "2001:db8:51::aa/64"]))
 def test_no_address_of_ipv6_is_away_when_it_is_adopted(
     cli: Command, tmp_path: Path, own: str
 ) -> None:

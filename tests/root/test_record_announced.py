@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 from command import COMMAND, Command
+from shortened import later
 from support import PATIENCE, SLOW, Namespace, until
 from zeroconf import IPVersion, ServiceBrowser, ServiceListener, Zeroconf
 
@@ -74,6 +75,7 @@ def announcing(namespace: Namespace, device: str) -> Iterator[subprocess.Popen[b
         process.wait()
 
 
+@pytest.mark.early
 def test_a_browser_sees_the_subnets_change(cli: Command) -> None:
     """D-2: one more, then another address in place of the first one; it goes with the command."""
     here, peer = cli.namespace, cli.namespace.peer
@@ -112,7 +114,7 @@ def descriptors_left(count: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("count", [4, 5, *later([1, 2, 3, 6, 7])])
 def test_descriptors_that_run_out(cli: Command, count: int) -> None:
     """It is told: the library would wait for ever for a thread that could not begin."""
     cli.namespace.ip("addr add 10.7.0.1/24 dev eth9")

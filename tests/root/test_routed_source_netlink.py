@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shortened import later
 from speaking import ROUTER, World, hold
 from support import Namespace, until
 from test_doctor import Doctor
@@ -70,12 +71,14 @@ def test_own_addresses_speak(random: Random) -> None:
     ("label", "own", "route", "host"),
     [
         ("203.0.113.9", "203.0.113.5/32", "default via 172.31.1.1 dev eth9 onlink", "198.51.100.1"),
-        ("203.0.113.9", "203.0.113.5/32", "default dev eth9", "198.51.100.1"),
-        ("203.0.113.9", "10.64.0.1 peer 10.64.0.2", "default via 10.64.0.2", "198.51.100.1"),
-        ("2001:db8:2::9", "2001:db8:1::1/64", "default via 2001:db8:1::2", "2001:db8:2::1"),
         ("2001:db8:2::9", "2001:db8:1::1/128", "default via fe80::1 dev eth9", "2001:db8:2::1"),
+        *later([
+            ("203.0.113.9", "203.0.113.5/32", "default dev eth9", "198.51.100.1"),
+            ("203.0.113.9", "10.64.0.1 peer 10.64.0.2", "default via 10.64.0.2", "198.51.100.1"),
+            ("2001:db8:2::9", "2001:db8:1::1/64", "default via 2001:db8:1::2", "2001:db8:2::1"),
+        ]),
     ],
-)
+)  # fmt: skip
 def test_a_cloud_host(veth: Namespace, label: str, own: str, route: str, host: str) -> None:
     """The label came first, as at boot. Its standing declaration is a difference; one run makes
     the own address the source, by a route that was there all the time; doctor is content. A route

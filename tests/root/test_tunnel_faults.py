@@ -113,6 +113,7 @@ def key(folder: Path, name: str, first: int) -> Path:
     return file
 
 
+@pytest.mark.early
 def test_nobody_answers(stage: Stage) -> None:
     """Somebody has the port, and says nothing; then the other end begins, and all is well."""
     with stage.socket(there=True):
@@ -130,6 +131,7 @@ def test_nothing_listens(stage: Stage) -> None:
     stage.well()
 
 
+@pytest.mark.long
 def test_another_peer_is_not_told_what_the_one_before_was(stage: Stage) -> None:
     """The network has refused what was sent to the one; the other is silent."""
     stage.begin()
@@ -157,6 +159,7 @@ def test_a_peer_with_another_key(stage: Stage) -> None:
     stage.agree("tunnel-key", "its peer has another key", "a.key has made none of them")
 
 
+@pytest.mark.long
 def test_no_handshake(stage: Stage) -> None:
     """A peer that answers nothing may be one with another key as well."""
     stage.socket(there=True)
