@@ -77,7 +77,7 @@ endef
 
 test: $(VENV)/.built $(VENV)/.tools test-pythons
 	@echo 'Others: make test-programs; make test-long; on other kernels: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
-	$(call tested,$(if $(TESTS),,NETALIAS_ONE_IN=4),$(or $(TESTS),-m "not programs and not long"))
+	$(call tested,$(if $(TESTS),,NETALIAS_ONE_IN=8),$(or $(TESTS),-m "not programs and not long"))
 
 # Only the files that have such tests are loaded.
 with = $(shell grep -lrE --include='test_*.py' '$(1)' tests)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from second_manager import MAINS, NETWORKS, SLOTS, Manager, Shared
-from shortened import quarter
+from shortened import later
 
 from netalias import desired, errors
 from netalias.claim import Policy
@@ -170,7 +170,7 @@ COMMANDS: tuple[Callable[[Schedule], None], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", quarter(range(20)))
+@pytest.mark.parametrize("seed", [0, 1, *later(range(2, 20))])
 def test_nothing_of_his_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same schedules in every run."""
     dice = Random(seed)

@@ -21,6 +21,7 @@ def test_before_its_changes(cli: Command, tmp_path: Path, before: str, words: st
     assert kills.points
 
 
+@pytest.mark.long
 def test_at_random_instants(cli: Command, tmp_path: Path) -> None:
     """By SIGKILL, which may come too late."""
     kills = Kills(cli, tmp_path, SEED)

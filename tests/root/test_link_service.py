@@ -42,7 +42,9 @@ def mtu(namespace: Namespace) -> str:
     return namespace.ip("link show link0").partition(" mtu ")[2].split()[0]
 
 
-@pytest.mark.parametrize("kind", [("--bundle",), pytest.param((), marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "kind", [("--bundle",), pytest.param((), marks=pytest.mark.long)], ids=["bundle", "link"]
+)
 def test_another_mtu_with_a_takeover(
     cli: Command, peer: Namespace, stack: ExitStack, kind: tuple[str, ...]
 ) -> None:

@@ -97,6 +97,7 @@ def planned(engine: Engine, text: str, *, near: bool) -> tuple[bool, list[str], 
     return observed.partial, [command(step) for step in result.all_steps], result.notes
 
 
+@pytest.mark.long
 def test_the_same_plan(veth: Namespace, labelled: Engine) -> None:
     """Whatever was read, the steps and the notes are those of a reading of everything: also where
     hosts of others decide which labels the host sends from."""

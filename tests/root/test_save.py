@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command import Command
 from declaring import figures, settled
-from shortened import quarter
+from shortened import later
 
 REFUSED = 2
 
@@ -111,7 +111,7 @@ def line(dice: random.Random, slot: int, taken: set[str]) -> str:
     return " ".join(filter(None, words))
 
 
-@pytest.mark.parametrize("seed", quarter(range(8)))
+@pytest.mark.parametrize("seed", [0, *later(range(1, 8))])
 def test_of_aliases_at_random(cli: Command, seed: int) -> None:
     """Twenty or so, of all lengths and words; one after the other, and then from the file."""
     dice = random.Random(seed)
