@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support import Namespace, until
-from unpacked import daemon, networkd, program, unpacked
+from unpacked import daemon, program, unpacked
 
 ASIDE = """
     mount -t tmpfs none /run; mkdir /run/etc; cp -L /etc/passwd /etc/group /run/etc
@@ -45,18 +45,3 @@ def udhcpc(folder: Path, device: str) -> str:
     script = unpacked("udhcpc", "etc/udhcpc/default.script")
     path = f"PATH={busybox.parent}:{os.environ['PATH']}"
     return f"{ASIDE} {path} exec {busybox} udhcpc -f -i {device} -s {script}"
-
-
-def by_networkd(folder: Path, device: str) -> str:
-    """The words for systemd-networkd, which has a client of its own."""
-    return networkd(folder / "run", f"[Match]\nName={device}\n{NETWORK}")
-
-
-NETWORK = """\
-[Network]
-DHCP=ipv4
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-[DHCPv4]
-ClientIdentifier=mac
-"""

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from command import Command
-from dhcp import by_networkd, dhclient, server, udhcpc
+from dhcp import dhclient, server, udhcpc
 from support import PATIENCE, SLOW, Namespace, until
 from unpacked import daemon
 from watcher import watching
 
 PEER, PORT = "10.20.0.2", 7008
 LEASES = ("10.20.0.100", "10.20.0.101", "10.20.0.102")
-CLIENTS = {dhclient: 0, udhcpc: signal.SIGUSR1, by_networkd: 0}
+CLIENTS = {dhclient: 0, udhcpc: signal.SIGUSR1}
 """Client -> the signal at which it renews its lease; 0 for one that obeys the server's times."""
 
 
