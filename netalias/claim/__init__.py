@@ -152,8 +152,9 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
 
     A plan whose address should be probed for gets a note if its main device is down.
     """
-    for wish, plan in pairs:
-        (new, announced), device, goal = plan.arrival, plan.carrier, plan.goal
+    every = [(wish, plan, plan.arrival, plan.carrier) for wish, plan in pairs]
+    for wish, plan, (new, announced), device in every:
+        goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
         if not announced and not (new and goal.type.family == AF_INET):

@@ -240,21 +240,17 @@ class Run:
         from netalias.system.ssh import address
 
         options = self.options
+        # JSON has an object of each alias; a dry run, and a change that may go back, are rare.
+        objects = options.json or options.changes is not None
+        rare = objects, options.confirm, options.dry_run
         return converging.Rules(
             only=options.only,
             force=options.force,
             allow_empty=options.allow_empty,
             allow_shrink=options.allow_shrink,
-            bulk=self._may_be_bulk(),
             protected=address(),
+            bulk=not any(rare),
         )
-
-    def _may_be_bulk(self) -> bool:
-        """Whether lines are all that is asked of what goes: JSON has an object of each alias, and a
-        dry run and a change that may be taken back are rare."""
-        options = self.options
-        objects = options.json or options.changes is not None
-        return not (objects or options.confirm or options.dry_run)
 
     # Confirmation
 

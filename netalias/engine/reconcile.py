@@ -397,7 +397,7 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
 def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Diff:
     """The work of verify(); the comparison by the second reading."""
     done = outcome.done
-    whole = any(leaving(item.plan) is not None for item in done)
+    whole = any(leaving(item.plan) is not None for item in done if item.sign == REMOVED)
     few = len(done) <= FEW and not whole and all(map(_independent, done))
     # Labels are quicker read all at once than each by itself.
     if few and outcome.diff.settled == len(outcome.diff.devices):

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET, AF_INET6, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL, RANDOM_MAC
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    FOREVER,
+    IFA_F_NOPREFIXROUTE,
+    IFF_UP,
+    PROTOCOL,
+    RANDOM_MAC,
+)
 from netalias.model.leases import same
 
 TYPE_CHECKING = False
@@ -84,7 +92,7 @@ class Unchanged:
             and device.mtu == (wish.mtu or usual_mtu(alias, alias.kind, self.main))
             and wish.mac in (b"", RANDOM_MAC, device.mac)
             and device.ifalias == self._record(slot, address)
-            and device.up
+            and bool(device.flags & IFF_UP)
         )
 
     def _label(self, label: str, slot: int) -> bool:

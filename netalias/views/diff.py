@@ -44,7 +44,7 @@ def lines(items: Iterable[Difference], registry: Registry) -> list[str]:
     """
     found = []
     for item in items:
-        gone = leaving(item.plan)
+        gone = leaving(item.plan) if item.sign == REMOVED else None
         if gone is not None:
             found.append("\n".join(_shards(gone)))
             continue
@@ -52,7 +52,8 @@ def lines(items: Iterable[Difference], registry: Registry) -> list[str]:
             text = _set(item.sysctl_change)
         else:
             text = TEXTS[item.sign](item.plan, registry)
-        found.append(printable(f"{item.sign} {item.name} {text}"))
+        text = f"{item.sign} {item.name} {text}"
+        found.append(text if text.isprintable() else printable(text))
     return found
 
 

@@ -71,6 +71,5 @@ def _device(alias: Alias) -> str:
 def _alias_types(observed: Observed) -> Iterable[bytes]:
     registry = installed()
     registry.recount(observed.aliases)
-    return proc.alias_types(
-        (one.family, one.name, registry.n_attach(one)) for one in registry.types()
-    )
+    rows = [(one.family, one.name, registry.n_attach(one)) for one in registry.types()]
+    return proc.alias_types(rows)

@@ -119,7 +119,10 @@ class Fingerprinted(Netlink):
         """Their number, by the bytes of a reading ahead of the next one."""
         if not self._heard:
             self.listen()
-        return sum(data.count(HIDDEN) for data in self._heard)
+        found = 0
+        for data in self._heard:
+            found += data.count(HIDDEN)
+        return found
 
     def without_hidden(
         self, expected: Callable[[Sequence[Device]], Mapping[int, frozenset[bytes]]]
@@ -210,7 +213,7 @@ def _whole(found: list[bytes]) -> bool:
 
 def _interrupted(data: bytes) -> bool:
     """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
-    _, flags, _, _, _ = next(messages(data))
+    _, _, flags, _, _ = codec.HEADER.unpack_from(data)
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
