@@ -451,15 +451,9 @@ class Engine:
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
-        session = self.setup.session if not force else None
-        if len(observed.by_name) < len(observed.aliases):
-            from netalias.plan.doubled import planned
-
-            result = planned(wish, observed, session, force=force)
-        else:
-            result = plan(wish, observed, force=force)
-            if session is not None:
-                protect(result, session, observed)
+        result = plan(wish, observed, force=force)
+        if self.setup.session is not None and not force:
+            protect(result, self.setup.session, observed)
         alias = result.alias
         if alias is not None and alias.kind == "label" and result.steps:
             from netalias.plan.order import keep_secondaries

@@ -244,28 +244,22 @@ class Batch:
         self, waiting: Waiting, observed: Observed
     ) -> tuple[Planned, dict[int, Difference]]:
         """The plans of commands, by number, and the state that they will leave."""
-        doubled = _doubled(waiting, observed)
-        gone = {id(alias) for left in doubled.values() for alias in left}
-        planned = Planned(observed, gone | _leaving(waiting, observed), ordered=True)
+        planned = Planned(observed, _leaving(waiting, observed), ordered=True)
         items: dict[int, Difference] = {}
         for number, wish in waiting:
             if self._ended():
                 self.skipped += 1
                 continue
-            result = self._plan(number, wish, planned, doubled.get(number, []))
+            result = self._plan(number, wish, planned)
             if result is not None:
                 self._keep(number, wish, result, planned, items)
         return planned, items
 
-    def _plan(self, number: int, wish: Wish, planned: Planned, doubled: list[Alias]) -> Plan | None:
-        from netalias.plan.doubled import join, removals
-
+    def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
         try:
             found = plan(wish, planned, cut=self.force)
-            join(found, doubled, planned)
             if self.engine.setup.session is not None:
-                for one in (found, *removals(doubled, planned)):
-                    protect(one, self._session_address, planned.observed)
+                protect(found, self._session_address, planned.observed)
             return found
         except errors.NetaliasError as error:
             self._fail([(number, error)])
@@ -436,15 +430,6 @@ def _moved(wish: Wish, observed: Observed) -> tuple[str, str, str] | None:
     if "label" not in (wish.kind, alias.kind) or not (stays or same):
         return None
     return alias.name.main, alias.kind, wish.kind
-
-
-def _doubled(waiting: Waiting, observed: Observed) -> dict[int, list[Alias]]:
-    """The labels that go since a command keeps another one of their name, by its number."""
-    if len(observed.by_name) == len(observed.aliases):
-        return {}
-    from netalias.plan.doubled import others
-
-    return {number: others(wish, observed) for number, wish in waiting}
 
 
 def _leaving(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> set[int]:

@@ -189,11 +189,12 @@ class Observed:
 
     def choose(self, name: AliasName, address: bytes, prefixlen: int) -> None:
         """Let find() find the alias to be kept of several with that name: ours come first, and of
-        labels, as a killed run leaves them, the one with this packed *address*, and length."""
+        labels, as a killed run leaves them, the one with this packed *address* and length."""
+        wanted = address, prefixlen
 
-        def worse(alias: Alias) -> tuple[bool, bool, bool]:
-            label, other = alias.device is None, alias.address != address
-            return not alias.ours, label and other, label and (other or alias.asked != prefixlen)
+        def worse(alias: Alias) -> tuple[bool, bool]:
+            label = alias.device is None
+            return not alias.ours, label and (alias.address, alias.asked) != wanted
 
         self.by_name[name].sort(key=worse)
 

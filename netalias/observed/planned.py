@@ -243,22 +243,6 @@ class Planned(Observed):
         return entry.protocol == PROTOCOL
 
 
-def without(observed: Observed, left: list[Alias]) -> Observed:
-    """The observed state as it will be once the aliases *left* have gone."""
-    found = Observed(
-        _without(observed.snapshot, left),
-        observed.registry,
-        observed.group,
-        observed.able,
-        observed._macs,
-        observed._former,
-        observed._outlets,
-        observed._raised,
-    )
-    found.lost = observed.lost
-    return found
-
-
 def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
     """A copy without the devices and addresses of the aliases *left*."""
     devices = {alias.device.index for alias in left if alias.device is not None}

@@ -17,7 +17,7 @@ REPO = Path(__file__).parents[2]
 MOST = 500
 
 SHORT_PATH = {
-    "netalias/engine/__init__.py": 867,
+    "netalias/engine/__init__.py": 861,
     "netalias/kernel/netlink/__init__.py": 789,
     "netalias/kernel/netlink/codec.py": 576,
     "netalias/plan/__init__.py": 581,

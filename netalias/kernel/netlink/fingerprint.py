@@ -202,19 +202,17 @@ class Fingerprinted(Netlink):
 
 
 def _whole(found: list[bytes]) -> bool:
-    """Whether a dump is complete and consistent."""
-    if not found or any(map(_interrupted, found)):
+    """Whether a dump is complete and consistent. NLM_F_DUMP_INTR is in the first message of a
+    datagram at least (nl_dump_check_consistent)."""
+    if not found:
         return False
     data = found[-1]
+    firsts = [next(messages(one)) for one in found]
     *_, (kind, flags, _, start, end) = messages(data)
+    for _, first, _, _, _ in firsts:
+        flags |= first
     interrupted = flags & codec.NLM_F_DUMP_INTR
     return kind == codec.NLMSG_DONE and not interrupted and not read_done(data, start, end)
-
-
-def _interrupted(data: bytes) -> bool:
-    """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
-    _, _, flags, _, _ = codec.HEADER.unpack_from(data)
-    return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
 def together(runs: Iterable[Run]) -> Iterator[Run]:
