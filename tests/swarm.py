@@ -66,6 +66,11 @@ class Member:
         self.alive = False
         self.held.clear()
 
+    @property
+    def over(self) -> bool:
+        """Whether the agent has ended, and nothing that it asked for is on its way."""
+        return self.agent.ended and all(one.timeout is None for one in self._asked.values())
+
     def due(self, now: float) -> float:
         """Seconds until something is to be done; infinite where it is dead."""
         if not self.alive:
@@ -148,19 +153,31 @@ class Swarm:
         begin = self.now()
         end = begin + seconds
         while True:
-            for one in self.members:
-                if one.alive:
-                    self.read(one)
-                if one.due(self.now()) <= 0:
-                    one.work(self.now())
+            self._work()
             if until is not None and until():
                 return self.now() - begin
             if self.now() >= end:
                 if until is not None:
                     raise TimeoutError(f"not so within {seconds} seconds")
                 return self.now() - begin
-            due = min(one.due(self.now()) for one in self.members)
-            self.wait(min(max(0.0, due), end - self.now()))
+            self._wait(end)
+
+    def step(self, end: float) -> None:
+        """Let time pass until the next thing is due, no longer than until *end*, and do that."""
+        self._wait(end)
+        self._work()
+
+    def _work(self) -> None:
+        """Everybody does what is due."""
+        for one in self.members:
+            if one.alive:
+                self.read(one)
+            if one.due(self.now()) <= 0:
+                one.work(self.now())
+
+    def _wait(self, end: float) -> None:
+        due = min(one.due(self.now()) for one in self.members)
+        self.wait(min(max(0.0, due), end - self.now()))
 
     def sent(self) -> int:
         """Requests of all so far."""

@@ -41,18 +41,21 @@ NEVER = float("inf")
 SETTLED = 1.0
 """Seconds without a change of an owner, after which the placement is computed from what stands
 then: hosts that had computed it at other moments agree on that."""
+AWAY = 0.1
+"""The same while an address is free: each host may have left it to another one."""
 ARRIVING = 0.3
 """Seconds after the arrival of another host in which more may come: all are placed by then at once.
 A cluster that starts would compute the placement once on each host for each other one, and the
 first one would take everything. A host that comes where addresses stand has nothing to wait for."""
 SURPRISED = 0.3
 """Seconds after an address has got another owner than was placed, in which more may: hosts that
-have read different revisions tell one another by hundreds of these."""
+have read different revisions tell one another by hundreds of these. It is the longest wait for
+AWAY as well, however many changes follow one another."""
 CALM = 1.0
 """Seconds after a change of what hosts declare in which no address moves for its sake: they read
 changed files one after the other, each is busy meanwhile, and where the last one has read them the
 address may be well where it is."""
-TURN = 0.05
+TURN = 0.15
 """Seconds by which a host waits longer for its moves than the one before it by name: who comes gets
 from one after the other, and none of it waits for what all others give up at that moment."""
 READING = 10.0
@@ -211,7 +214,10 @@ class Agent:
     def _changed(self, keys: set[Key], now: float) -> None:
         placed = self.holdings.placed
         if not keys.isdisjoint(self.view.owners):
-            self._settles = now + SETTLED
+            away = any(key in placed for key in self.view.free)
+            self._settles = now + (AWAY if away else SETTLED)
+            if away:
+                self._surprised = min(self._surprised, now + SURPRISED)
         for key in keys:
             seen = self.view.owners.get(key)
             owner = seen.owner if seen is not None else None

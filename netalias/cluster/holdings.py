@@ -266,8 +266,9 @@ class Holdings:
             key: self._ready(key) for key in held if self.placed.get(key, self._node) != self._node
         }
         if leaving:
-            free = [key for key in self.placed if self._rights.free(key)]
-            self._release(self._moves.due(now, leaving, self.placed, free), now)
+            away = [*self._named(LEAVING), *self._named(LEFT)]
+            away += self._view.free
+            self._release(self._moves.due(now, leaving, self.placed, away), now)
             after = self._moves.next()
             self._next = min(self._next, NEVER if after is None else after)
 

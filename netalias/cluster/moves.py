@@ -62,7 +62,7 @@ class Moves:
 
         *held* has the addresses of this host, each with the time at which its hold-down is over: 0
         for one that is not to wait, as on a host that drains. *free* are those that hosts have
-        given up and nobody has taken yet. An address that has no place stays.
+        given up, or are about to, and nobody has taken yet. An address that has no place stays.
         """
         leaving, later = self._leaving(now, held, placed)
         rate = max(RATE, len(leaving) * PART)

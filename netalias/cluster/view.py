@@ -74,6 +74,8 @@ class View:
         self.redeclared = False
         """Whether a host has come, gone, or declared something else; whoever acts on it takes it
         back."""
+        self.free: set[Key] = set()
+        """The addresses that their holders have given up, and that nobody has taken yet."""
         self._by_node: dict[str, set[Key]] = {}
         self._names: dict[str, Key] = {}
         """The addresses by the texts of their keys in the store."""
@@ -101,7 +103,7 @@ class View:
         if anew:
             hosts, self.gone = {}, {}
         self.hosts, self.owners, self._by_node, self._names = {}, {}, {}, {}
-        self.drains, self.pins, self.unreadable = set(), {}, set()
+        self.drains, self.pins, self.unreadable, self.free = set(), {}, set(), set()
         for entry in snapshot.entries.values():
             self._put(entry, *(self._keys.split(entry.key) or [""]))
         for key, seen in owners.items():
@@ -199,11 +201,13 @@ class View:
             seen.former = before.former if same else before.owner.node
         self._disown(key)
         self.owners[key] = seen
-        if seen.owner is not None and seen.owner.held:
-            self._by_node.setdefault(seen.owner.node, set()).add(key)
+        if seen.owner is not None:
+            held = self._by_node.setdefault(seen.owner.node, set())
+            (held if seen.owner.held else self.free).add(key)
 
     def _disown(self, key: Key) -> None:
         seen = self.owners.pop(key, None)
+        self.free.discard(key)
         if seen is not None and seen.owner is not None:
             self._by_node.get(seen.owner.node, set()).discard(key)
 
