@@ -52,7 +52,7 @@ class Outward:
         self._layouts = frames.Layouts(self._packet)
         self._shape: Shape = NO_SHAPE
         self._layout: Layout | None = None
-        """That of the last superpacket, which had this shape."""
+        """The layout of the last superpacket, which had this shape."""
         self._standing = Standing()
         self._slow_down = False
         """Whether the next flow of TCP is to lose a segment."""

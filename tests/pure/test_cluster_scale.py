@@ -133,7 +133,7 @@ class Away:
 
 
 def test_who_comes_gets_from_one_host_after_the_other(swarm: InMemory):
-    """What is on its way is what one of them gives up at a time, and each address is away for two
+    """Only what one of them gives up at a time is on its way, and each address is away for two
     transactions: the one that frees it, and the one that takes it."""
     found = Member("another", swarm.store.session(), swarm.members[0].pools, TTL)
     found.engine.there = WAY  # type: ignore[attr-defined]

@@ -291,7 +291,7 @@ def test_an_agent_that_dies_without_lines_leaves_nothing(scripted: Scripted) -> 
 def test_the_end_waits_for_no_agent_that_is_silent(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it has not ordered to go goes all the same, after a while."""
+    """Addresses that it has not ordered to go do so all the same, after a while."""
     scripted.declare(STORE, WEB)
     scripted.turn()
     scripted.link.send(b"take 1e9 web/10.0.0.100\n")

@@ -558,7 +558,7 @@ def test_a_device_that_is_renamed(kept: Kept, text: str, watched: bool) -> None:
 def test_killed_before_it_has_recorded_a_change(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, recorded: bool, renamed: bool
 ) -> None:
-    """What stands in the table was an own address: the next watcher goes on with it, also where a
+    """An address of the table was an own one: the next watcher goes on with it, also where a
     rename has made the label of an alias of its label meanwhile. One that went is kept."""
     kept.load(f"{LINE}\nlan0 iface-alias kernel keep 100 max 3")
     kept.remove("10.0.0.1/24")

@@ -67,7 +67,7 @@ def test_a_saved_source(run: Command, tmp_path: Path, kind: str) -> None:
 def test_a_label_that_came_first(
     run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str
 ) -> None:
-    """That it stands before own addresses is saved where a file declares it. Else it is a fault,
+    """Its place before own addresses is saved where a file declares it. Else it is a fault,
     which is told and not made to last: the saved line puts it right."""
     run.split("eth1:0 10.7.0.5/24 kind label")
     run.split("eth1:1 10.8.0.5/24 kind label")

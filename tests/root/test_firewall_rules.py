@@ -268,7 +268,7 @@ def test_a_mac_of_chance_on_a_terminal(cli: Command, tmp_path: Path) -> None:
 
 
 def on_terminal(cli: Command, *words: str, status: int = 0, before: tuple[str, ...] = ()) -> str:
-    """What a command says on a terminal; *before* are the words of a program that runs it."""
+    """The words of a command on a terminal; *before* are those of a program that runs it."""
     main, other = pty.openpty()
     process = cli.namespace.start(
         [*before, *command(*words)],

@@ -1,4 +1,4 @@
-"""What former addresses cost each packet: nothing after the first one of a flow."""
+"""The cost of former addresses for each packet: nothing after the first one of a flow."""
 
 from __future__ import annotations
 
