@@ -245,7 +245,7 @@ def test_a_line_that_is_removed(shards: Command, pool: Path) -> None:
 
 
 def test_an_address_that_moves_to_another_kind(shards: Command, pool: Path) -> None:
-    """What is declared elsewhere is compared with what goes."""
+    """An address that is declared elsewhere is compared with those that go."""
     pool.write_text("eth9:5000 10.10.0.7 kind label\n")
     shards("-q", "--allow-shrink", "reconcile", str(pool))
     assert (count(shards), hidden(shards.namespace)) == (1, [])
@@ -253,7 +253,7 @@ def test_an_address_that_moves_to_another_kind(shards: Command, pool: Path) -> N
 
 
 def test_a_protected_address_stays(shards: Command) -> None:
-    """That of the session of whoever reconciles, with its device."""
+    """The address of the session of whoever reconciles stays, with its device."""
     rules = Rules(bulk=True, allow_empty=True, protected=bytes((10, 10, 1, 44)))
     with shards.namespace, Engine(Setup(Fingerprinted())) as engine:
         diff = look(engine, parse([], engine.registry), rules)
@@ -300,5 +300,5 @@ def test_few_calls_for_each_that_goes(shards: Command, pool: Path) -> None:
 
 
 def remove_all(engine: Engine) -> None:
-    """What reconcile does with an empty file, without the printing."""
+    """The work of reconcile with an empty file, without the printing."""
     carry_out(engine, prepare(engine, parse([], engine.registry), BULK))

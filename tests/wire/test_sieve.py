@@ -49,7 +49,7 @@ def datagrams(chance: Random) -> list[bytes]:
 
 
 def passed(data: list[bytes], slot: int, local: list[bytes]) -> list[tuple[object, ...]]:
-    """What is left of a dump."""
+    """The messages that are left of a dump."""
     found = sieve.Sieve(slot, local).entries(data, MAIN, {HIDDEN})
     assert found is not None
     return [(one.index, one.local, one.prefixlen, one.label, one.metric) for one in found]

@@ -1,4 +1,4 @@
-"""What a superpacket costs a relay, as the number of calls that Python makes for it.
+"""The cost of a superpacket for a relay, as the number of calls that Python makes for it.
 
 Counted with sys.setprofile, as the difference between one superpacket and three that come at once:
 so the turn of the loop does not count. The counts do not depend on time or on the kernel.

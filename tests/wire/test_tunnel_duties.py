@@ -101,7 +101,7 @@ def test_a_source_that_the_peer_has_no_right_to_is_dropped() -> None:
 
 
 def test_superpackets_of_a_flow_are_asked_as_others_are() -> None:
-    """What passed once says nothing of other addresses, of another peer, or of a life that ends."""
+    """One that passed says nothing of other addresses, of another peer, or of a life that ends."""
     end = End(sources=("198.51.100.0/24",))
 
     def out(packet: Any) -> int:
